@@ -11,7 +11,8 @@
  * ret_on_arguments (may be NULL): whether an argument or the instruction pointer was looked at on the way,
  * i.e. whether the answer may differ for another call of the same (arch, nr).
  */
-uint32_t filter_simulate(const struct filter *filter, const struct seccomp_data *data, bool *ret_on_arguments);
+uint32_t filter_simulate(const struct filter *filter, const struct seccomp_data *data,
+                         bool *ret_on_arguments);
 
 /* Would the kernel's checker take it? 0, or -EINVAL. For filters that came over the wire. */
 int filter_check(const struct filter *filter);
