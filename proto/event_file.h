@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * A file of events: a plain sequence of msgpack values, each an array [kind, body]. First the header, then
+ * events, at the end the ledger; a file without the ledger was cut short. Any msgpack reader can read it.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/buf.h"
+#include "callgate/event.h"
+
+#define EVENT_FILE_MAGIC      "callgate-events"
+#define EVENT_FILE_VERSION    1
+#define EVENT_FILE_LABEL_MAX  4096
+#define EVENT_FILE_RECORD_MAX 65536 /* bytes of one record */
+
+enum event_file_kind {
+        EVENT_FILE_HEADER = 0,
+        EVENT_FILE_EVENT = 1,
+        EVENT_FILE_LEDGER = 2,
+};
+
+enum event_file_outcome {
+        EVENT_FILE_OK,
+        EVENT_FILE_E_END,       /* after the ledger: the file is whole */
+        EVENT_FILE_E_TRUNCATED, /* the bytes end inside a record or before the ledger: its writer was killed
+                                 */
+        EVENT_FILE_E_INVALID,   /* not such a file, or broken at event_file_offset() */
+        EVENT_FILE_E_VERSION,   /* made by a later version */
+};
+
+struct event_file;
+
+/* Reads the header. Takes over fd (also on failure). 0, one of the above, or -errno. */
+int event_file_open(int fd, struct event_file **ret);
+struct event_file *event_file_close(struct event_file *file);
+
+/* The next event: 0, or one of the above (again and again), or -errno. Memory is bounded, whatever the file.
+ */
+int event_file_next(struct event_file *file, struct event *ret);
+
+uint64_t event_file_offset(const struct event_file *file); /* of the first byte not yet understood */
+const char *event_file_label(const struct event_file *file);
+uint64_t event_file_start_ns(const struct event_file *file);
+/* Valid after EVENT_FILE_E_END; NULL before. */
+const struct ledger *event_file_ledger(const struct event_file *file);
+
+/* The writer's side: bytes of one record, appended. 0 or the buf's error. */
+int event_file_put_header(struct buf *to, const char *label, uint64_t start_ns);
+int event_file_put_event(struct buf *to, const struct event *event);
+int event_file_put_ledger(struct buf *to, const struct ledger *ledger);

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* One event as a JSON object on one line; PROTOCOL.md lists the keys. */
+
+#include <stddef.h>
+#include "base/buf.h"
+#include "callgate/event.h"
+
+/* rule: which rule decided, or NULL when not known (the key is left out then). */
+void event_json(struct buf *to, const struct event *event, const char *rule);
+void ledger_json(struct buf *to, const struct ledger *ledger);
+
+/* A JSON string with its quotes. Bytes that are no UTF-8 become the text \xNN. */
+void json_put_text(struct buf *to, const char *bytes, size_t n);
