@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * The event stream of a session on its way to a file or pipe: bytes are appended under the session's lock to
+ * a bounded buffer, a thread of its own writes them out every EVENTLOG_PERIOD_MS. Appending never waits and
+ * never wakes anybody; what does not fit is counted.
+ */
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "callgate/event.h"
+
+#define EVENTLOG_PERIOD_MS 5
+#define EVENTLOG_BUFFER    (8u << 20) /* bytes waiting; a second such buffer is being written */
+
+struct eventlog {
+        int fd; /* owned; -1: no stream */
+        pthread_t thread;
+        pthread_mutex_t lock;
+        pthread_cond_t wake; /* only signalled at the end */
+        struct buf waiting, writing, scratch;
+        uint64_t n_written, n_lost;
+        bool running, stopping, broken;
+};
+
+/* Starts the writer; eats fd. label goes into the header. 0 or -errno (fd is closed then). */
+int eventlog_start(struct eventlog *log, int fd, const char *label, uint64_t now_ns);
+
+/* Appends one event, or counts it as lost. */
+void eventlog_append(struct eventlog *log, const struct event *event);
+
+/* Writes what waits and the closing ledger, whose written and unwritten fields it fills in; ends the thread. */
+void eventlog_finish(struct eventlog *log, struct ledger *ledger);
+
+/* What has been written and lost so far. */
+void eventlog_counts(struct eventlog *log, struct ledger *ledger);

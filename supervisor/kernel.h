@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * The kernel as function pointers, so that sessions run in tests without privilege, races or processes.
+ * supervisor/kernel_linux.c is the real one, tests/fakes/fake_kernel.c the scripted one.
+ *
+ * All return 0 or more, or a negative errno; none of them ever blocks but receive().
+ */
+
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct kernel {
+        /*
+         * SECCOMP_IOCTL_NOTIF_RECV. Blocks until a notification is there: the ioctl ignores O_NONBLOCK
+         * (measured on 6.18). -ENOENT: one call was aborted before we came, or (kernel >= 6.11) no task
+         * uses the filter any more; only peek() tells the two apart. -EINTR: a signal of ours.
+         */
+        int (*receive)(void *data, int listener, struct seccomp_notif *ret_notif);
+        /* SECCOMP_IOCTL_NOTIF_SEND. -ENOENT: the task is gone or was interrupted. */
+        int (*answer)(void *data, int listener, const struct seccomp_notif_resp *response);
+        /* SECCOMP_IOCTL_NOTIF_ID_VALID: 0 while the call waits for our answer, else -ENOENT. */
+        int (*confirm)(void *data, int listener, uint64_t id);
+        /* poll(2) without waiting: revents. POLLHUP: the last task of the filter is gone. */
+        int (*peek)(void *data, int listener);
+        /* SECCOMP_IOCTL_NOTIF_SET_FLAGS with SYNC_WAKE_UP (kernel 6.6). Failure is harmless. */
+        int (*sync_wake_up)(void *data, int listener);
+        /* Bytes read (> 0, short at the end of a mapping) or -errno. */
+        long (*read_memory)(void *data, uint32_t tid, uint64_t address, void *buffer, size_t n);
+        /* Contents of /proc/TID/NAME from offset, at most n bytes: bytes read or -errno. */
+        long (*read_proc)(void *data, uint32_t tid, const char *name, void *buffer, size_t n, long offset);
+        /* Target of the link /proc/TID/NAME, NUL-terminated: its length or -errno. */
+        long (*read_link)(void *data, uint32_t tid, const char *name, char *buffer, size_t n);
+        /* CLOCK_REALTIME in nanoseconds. */
+        uint64_t (*now)(void *data);
+        void *data;
+};
+
+/* The kernel we run on. Fails with a negative errno where it has no user notifications at all. */
+int kernel_linux(struct kernel *ret);

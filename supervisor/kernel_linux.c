@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The real kernel. Raw ioctls instead of libseccomp's wrappers: those return -ECANCELED for every error and
+ * know neither SET_FLAGS nor buffers that the caller reuses.
+ */
+
+#include "supervisor/kernel.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+
+#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
+#define SECCOMP_IOCTL_NOTIF_SET_FLAGS      SECCOMP_IOW(4, __u64)
+#endif
+#define SYNC_WAKE_UP 1ul /* SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP, kernel 6.6 */
+
+/* Structs of a newer kernel may be longer than ours: it writes and checks its own size. */
+union notif_buffer {
+        struct seccomp_notif notif;
+        char space[512];
+};
+union response_buffer {
+        struct seccomp_notif_resp response;
+        char space[512];
+};
+
+static struct seccomp_notif_sizes sizes;
+
+static int linux_receive(void *data, int listener, struct seccomp_notif *ret_notif) {
+        union notif_buffer buffer;
+
+        /* Since 5.5 the kernel refuses a buffer that is not zero. */
+        memset(&buffer, 0, sizes.seccomp_notif);
+        if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &buffer) < 0)
+                return -errno;
+        *ret_notif = buffer.notif;
+        return 0;
+}
+
+static int linux_answer(void *data, int listener, const struct seccomp_notif_resp *response) {
+        union response_buffer buffer;
+
+        if (sizes.seccomp_notif_resp > sizeof(buffer.response))
+                memset(&buffer, 0, sizes.seccomp_notif_resp);
+        buffer.response = *response;
+        return ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &buffer) < 0 ? -errno : 0;
+}
+
+static int linux_confirm(void *data, int listener, uint64_t id) {
+        return ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) < 0 ? -errno : 0;
+}
+
+static int linux_peek(void *data, int listener) {
+        struct pollfd pollfd = { .fd = listener, .events = POLLIN };
+        int r;
+
+        do
+                r = poll(&pollfd, 1, 0);
+        while (r < 0 && errno == EINTR);
+        return r < 0 ? -errno : pollfd.revents;
+}
+
+static int linux_sync_wake_up(void *data, int listener) {
+        /* The flag goes by value although the number says _IOW of a u64 (measured: a pointer is EINVAL). */
+        return ioctl(listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SYNC_WAKE_UP) < 0 ? -errno : 0;
+}
+
+static long linux_read_memory(void *data, uint32_t tid, uint64_t address, void *buffer, size_t n) {
+        struct iovec local = { buffer, n };
+        struct iovec remote = { (void *)(uintptr_t)address, n };
+        ssize_t done = process_vm_readv((pid_t)tid, &local, 1, &remote, 1, 0);
+
+        if (done < 0)
+                return -errno;
+        return done == 0 ? -EFAULT : done;
+}
+
+static long linux_read_proc(void *data, uint32_t tid, const char *name, void *buffer, size_t n, long offset) {
+        cleanup_fd int fd = -1;
+        char path[64];
+        ssize_t done;
+
+        snprintf(path, sizeof(path), "/proc/%u/%s", tid, name);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        done = pread(fd, buffer, n, offset);
+        return done < 0 ? -errno : done;
+}
+
+static long linux_read_link(void *data, uint32_t tid, const char *name, char *buffer, size_t n) {
+        char path[64];
+        ssize_t done;
+
+        snprintf(path, sizeof(path), "/proc/%u/%s", tid, name);
+        done = readlink(path, buffer, n - 1);
+        if (done < 0)
+                return -errno;
+        buffer[done] = 0;
+        return done;
+}
+
+static uint64_t linux_now(void *data) {
+        struct timespec now;
+
+        clock_gettime(CLOCK_REALTIME, &now);
+        return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+int kernel_linux(struct kernel *ret) {
+        if (syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes) < 0)
+                return error_origin(-errno);
+        if (sizes.seccomp_notif > sizeof(union notif_buffer) ||
+            sizes.seccomp_notif_resp > sizeof(union response_buffer))
+                return error_origin(-EOVERFLOW);
+        /* An older kernel's struct may be shorter than ours: never clear less than what we copy out. */
+        if (sizes.seccomp_notif < sizeof(struct seccomp_notif))
+                sizes.seccomp_notif = sizeof(struct seccomp_notif);
+        *ret = (struct kernel){
+                .receive = linux_receive,
+                .answer = linux_answer,
+                .confirm = linux_confirm,
+                .peek = linux_peek,
+                .sync_wake_up = linux_sync_wake_up,
+                .read_memory = linux_read_memory,
+                .read_proc = linux_read_proc,
+                .read_link = linux_read_link,
+                .now = linux_now,
+        };
+        return 0;
+}

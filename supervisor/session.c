@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * A session: the stages of a call, in order, and the ledger that must balance.
+ *
+ * What must stay true: every received call is answered exactly once, in the same step; a call that vanished
+ * is counted and recorded, never an error; the task waits for nothing but its own decision, so the common
+ * case (a kind of call seen before) reads no memory and opens no file.
+ */
+
+#include "supervisor/session.h"
+
+#include <errno.h>
+#include <linux/audit.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "policy/simulate.h"
+#include "supervisor/decide.h"
+#include "supervisor/target.h"
+#include "syscalls/names.h"
+#include "syscalls/table.h"
+
+#define PR_SET_NAME_OPTION 15u
+
+/* One call on its way through the stages. */
+struct call {
+        struct seccomp_notif notif;
+        struct event event; /* without description unless the call is described */
+        struct event *row;
+        bool observed;
+        bool described;
+};
+
+/* ---- verdict ---- */
+
+static uint32_t verdict_of(struct session *session, const struct seccomp_data *data) {
+        bool cacheable = data->arch == arch_native()->audit && (uint32_t)data->nr < SESSION_CACHED_NRS;
+        bool on_arguments = true;
+        uint32_t verdict;
+
+        if (session->filter.n == 0)
+                return SECCOMP_RET_USER_NOTIF;
+        if (cacheable && session->verdict_known[data->nr])
+                return session->verdicts[data->nr];
+        verdict = filter_simulate(&session->filter, data, &on_arguments);
+        if (cacheable && !on_arguments) {
+                session->verdicts[data->nr] = verdict;
+                session->verdict_known[data->nr] = 1;
+        }
+        return verdict;
+}
+
+/* Is every execve of the native architecture notified, so that a change of name cannot pass unseen? */
+static bool tracks_exec(struct session *session) {
+        static const int numbers[] = { SYS_execve, SYS_execveat };
+
+        for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+                struct seccomp_data data = { .nr = numbers[i], .arch = arch_native()->audit };
+                uint32_t verdict = verdict_of(session, &data);
+
+                if (verdict == SECCOMP_RET_ALLOW || session->options.mode == WIRE_MODE_ENFORCE)
+                        return false;
+        }
+        return true;
+}
+
+/* ---- stages ---- */
+
+static int call_receive(struct session *session, struct call *call) {
+        const struct seccomp_data *data = &call->notif.data;
+        const struct arch *arch;
+        int r = session->kernel->receive(session->kernel->data, session->listener_fd, &call->notif);
+
+        if (r == -ENOENT) {
+                /* One aborted call, or the end: only poll can tell. */
+                int seen = session->kernel->peek(session->kernel->data, session->listener_fd);
+
+                return seen >= 0 && (seen & (POLLHUP | POLLERR | POLLNVAL)) ? SESSION_E_ENDED : SESSION_E_IDLE;
+        }
+        if (r == -EINTR)
+                return r;
+        if (r)
+                return error_origin(r);
+        memset(&call->event, 0, offsetof(struct event, exe) + 1);
+        call->event.detail[0] = 0;
+        call->event.object[0] = 0;
+        call->event.object_offset = 0;
+        call->event.count = 1;
+        call->event.tid = call->notif.pid;
+        call->event.uid = UINT32_MAX;
+        call->event.arch = data->arch;
+        call->event.nr = (uint32_t)data->nr;
+        call->event.ip = data->instruction_pointer;
+        arch = arch_by_audit(data->arch);
+        for (size_t i = 0; i < EVENT_N_ARGS; i++)
+                /* int 0x80 from 64-bit code leaves the upper halves as they were (measured). */
+                call->event.args[i] = arch && arch->bits == 32 ? (uint32_t)data->args[i] : data->args[i];
+        return 0;
+}
+
+static void call_account(struct session *session, struct call *call) {
+        uint64_t id = call->notif.id;
+
+        session->ledger.received++;
+        /* Ids go up by one per notification of a filter: a gap is calls that a signal took back unseen. */
+        if (session->any_id && id - session->last_id > 1 && id - session->last_id < UINT32_MAX)
+                session->ledger.interrupted += id - session->last_id - 1;
+        session->last_id = id;
+        session->any_id = true;
+}
+
+static void call_name_task(struct session *session, struct call *call) {
+        call->event.first_ns = call->event.last_ns = session->kernel->now(session->kernel->data);
+        memcpy(call->event.comm, tasks_comm(&session->tasks, call->event.tid, call->event.first_ns),
+               EVENT_COMM_MAX);
+        if (call->event.arch == arch_native()->audit) {
+                if (call->event.nr == SYS_execve || call->event.nr == SYS_execveat ||
+                    (call->event.nr == SYS_prctl && call->event.args[0] == PR_SET_NAME_OPTION))
+                        tasks_renamed(&session->tasks);
+        } else {
+                const char *name = syscall_name(arch_of_call(call->event.arch, call->event.nr), call->event.nr);
+
+                if (name && (strncmp(name, "execve", 6) == 0 || strcmp(name, "prctl") == 0))
+                        tasks_renamed(&session->tasks);
+        }
+}
+
+static void call_decide(struct session *session, struct call *call) {
+        struct seccomp_data data = call->notif.data;
+
+        /* Unmasked arguments: the filter in the kernel saw them so too. */
+        call->event.verdict = verdict_of(session, &data);
+        if (call->event.verdict == SECCOMP_RET_ALLOW)
+                call->event.flags |= EVENT_OBSERVED;
+        if (decide(session->options.mode, &call->event) == DECIDE_E_KERNEL)
+                session->ledger.errors++;
+}
+
+/* Finds the row; says whether the call is to be described. */
+static int call_classify(struct session *session, struct call *call) {
+        struct tally_key key;
+        uint64_t mask[EVENT_N_ARGS];
+        int r;
+
+        memset(&key, 0, sizeof(key));
+        memcpy(key.comm, call->event.comm, sizeof(key.comm));
+        key.arch = call->event.arch;
+        key.nr = call->event.nr;
+        key.verdict = call->event.verdict;
+        key.flags = call->event.flags & EVENT_OBSERVED;
+        if (syscall_class_mask(call->event.arch, call->event.nr, mask) > 0)
+                for (size_t i = 0; i < EVENT_N_ARGS; i++)
+                        key.args[i] = call->event.args[i] & mask[i];
+        r = tally_find(&session->tally, &key, &call->row);
+        call->described = r == TALLY_E_NEW || session->options.decode_all;
+        if (r == TALLY_E_FULL || r < 0) {
+                call->row = NULL;
+                return r < 0 ? error_trace(r) : 0;
+        }
+        return 0;
+}
+
+static void call_describe(struct session *session, struct call *call) {
+        struct target target = { .kernel = session->kernel, .tid = call->event.tid };
+        struct decode_source source = target_source(&target);
+        int read_memory;
+
+        if (call->event.tid == 0)
+                return; /* not visible from our pid namespace */
+        target_describe(&target, &call->event);
+        target_locate(&target, &call->event);
+        read_memory = decode_args(&source, call->event.arch, call->event.nr, call->event.args, call->event.detail,
+                                  sizeof(call->event.detail));
+        /* Once an id is invalid it stays so: one check after the last read covers them all. */
+        if (session->kernel->confirm(session->kernel->data, session->listener_fd, call->notif.id) == 0)
+                call->event.flags |= EVENT_DETAIL_OK;
+        else {
+                /* What was read may be of another task: only the registers are ours. */
+                call->event.pid = call->event.tid;
+                call->event.uid = UINT32_MAX;
+                call->event.exe[0] = call->event.object[0] = 0;
+                if (read_memory)
+                        call->event.detail[0] = 0;
+        }
+}
+
+static int call_answer(struct session *session, struct call *call) {
+        struct seccomp_notif_resp response = { .id = call->notif.id };
+        int r;
+
+        switch (call->event.answer) {
+        case EVENT_ANSWER_ERRNO:
+                response.error = -(int32_t)call->event.value;
+                break;
+        case EVENT_ANSWER_VALUE:
+                response.val = call->event.value;
+                break;
+        default:
+                response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+        }
+        r = session->kernel->answer(session->kernel->data, session->listener_fd, &response);
+        if (r == -ENOENT || r == -EINPROGRESS) {
+                call->event.flags |= EVENT_GONE;
+                call->event.answer = EVENT_ANSWER_NONE;
+                call->event.value = 0;
+                session->ledger.gone++;
+                return 0;
+        }
+        if (r)
+                return error_origin(r);
+        session->ledger.answered++;
+        return 0;
+}
+
+static void call_record(struct session *session, struct call *call) {
+        struct event *row = call->row;
+
+        if (session->eventlog.running)
+                eventlog_append(&session->eventlog, &call->event);
+        if (!row) {
+                session->ledger.dropped++;
+                return;
+        }
+        if (row->count == 0) {
+                uint32_t merged = row->flags & EVENT_MERGED_ARGS;
+
+                *row = call->event;
+                row->flags |= merged;
+        } else {
+                row->count++;
+                row->last_ns = call->event.last_ns;
+                /* A row whose first task vanished while it was looked at is described by the next one. */
+                if (!(row->flags & EVENT_DETAIL_OK) && (call->event.flags & EVENT_DETAIL_OK)) {
+                        uint64_t first_ns = row->first_ns, count = row->count;
+                        uint32_t merged = row->flags & EVENT_MERGED_ARGS;
+
+                        *row = call->event;
+                        row->first_ns = first_ns;
+                        row->count = count;
+                        row->flags |= merged;
+                }
+        }
+        session->ledger.recorded++;
+}
+
+/* From the moment a call is received it is answered, whatever happens to us. */
+static int call_settle(struct session *session, struct call *call) {
+        int r;
+
+        call_account(session, call);
+        call_name_task(session, call);
+        call_decide(session, call);
+        r = call_classify(session, call);
+        if (r) {
+                session->ledger.errors++;
+                decide_on_error(session->options.mode, &call->event);
+        }
+        if (call->row && call->row->count > 0 && !(call->row->flags & EVENT_DETAIL_OK))
+                call->described = true;
+        if (call->described)
+                call_describe(session, call);
+        r = call_answer(session, call);
+        call_record(session, call);
+        return error_trace(r);
+}
+
+int session_step(struct session *session) {
+        struct call call;
+        int r;
+
+        call.row = NULL;
+        call.described = false;
+        r = call_receive(session, &call);
+        if (r)
+                return r < 0 ? error_trace(r) : r;
+        pthread_mutex_lock(&session->lock);
+        r = call_settle(session, &call);
+        pthread_mutex_unlock(&session->lock);
+        return error_trace(r);
+}
+
+/* ---- life ---- */
+
+int session_new(const struct kernel *kernel, int listener_fd, int sink_fd, const struct session_options *options,
+                struct session **ret) {
+        struct session *session = calloc(1, sizeof(*session));
+        int r;
+
+        if (!session) {
+                fd_close(listener_fd);
+                fd_close(sink_fd);
+                return error_origin(-ENOMEM);
+        }
+        session->kernel = kernel;
+        session->listener_fd = listener_fd;
+        session->options = *options;
+        session->options.filter = NULL;
+        session->eventlog.fd = -1;
+        pthread_mutex_init(&session->lock, NULL);
+        tally_init(&session->tally);
+        session->label = strdup(options->label ? options->label : "");
+        r = session->label ? 0 : error_origin(-ENOMEM);
+        if (!r && options->filter && options->filter->n > 0)
+                r = filter_copy(options->filter, &session->filter);
+        if (r) {
+                fd_close(sink_fd);
+                session_free(session);
+                return error_trace(r);
+        }
+        session->options.label = session->label;
+        tasks_init(&session->tasks, kernel, tracks_exec(session));
+        if (sink_fd >= 0) {
+                r = eventlog_start(&session->eventlog, sink_fd, session->label, kernel->now(kernel->data));
+                if (r) {
+                        session_free(session);
+                        return error_trace(r);
+                }
+        }
+        kernel->sync_wake_up(kernel->data, listener_fd);
+        *ret = session;
+        return 0;
+}
+
+struct session *session_free(struct session *session) {
+        struct ledger ledger = { 0 };
+
+        if (!session)
+                return NULL;
+        if (session->eventlog.running)
+                eventlog_finish(&session->eventlog, &ledger);
+        fd_close(session->listener_fd);
+        tally_deinit(&session->tally);
+        tasks_deinit(&session->tasks);
+        filter_deinit(&session->filter);
+        pthread_mutex_destroy(&session->lock);
+        free(session->label);
+        free(session);
+        return NULL;
+}
+
+void session_finish(struct session *session) {
+        pthread_mutex_lock(&session->lock);
+        session->ledger.merged = session->tally.merged;
+        if (session->eventlog.running)
+                eventlog_finish(&session->eventlog, &session->ledger);
+        pthread_mutex_unlock(&session->lock);
+}
+
+void session_ledger(struct session *session, struct ledger *ret) {
+        pthread_mutex_lock(&session->lock);
+        session->ledger.merged = session->tally.merged;
+        if (session->eventlog.running)
+                eventlog_counts(&session->eventlog, &session->ledger);
+        *ret = session->ledger;
+        pthread_mutex_unlock(&session->lock);
+}
+
+int session_row(struct session *session, size_t index, struct event *ret) {
+        int r = SESSION_E_IDLE;
+
+        pthread_mutex_lock(&session->lock);
+        if (index < session->tally.n) {
+                *ret = *session->tally.rows[index];
+                r = 0;
+        }
+        pthread_mutex_unlock(&session->lock);
+        return r;
+}
+
+size_t session_alive(struct session *session) {
+        size_t n;
+
+        pthread_mutex_lock(&session->lock);
+        n = tasks_alive(&session->tasks);
+        pthread_mutex_unlock(&session->lock);
+        return n;
+}

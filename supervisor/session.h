@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * One listener and everything supervised through it. session_step() takes one call through all its stages;
+ * it is the only function that knows their order:
+ *
+ *   receive -> name the task -> verdict -> decide -> (first of its kind: describe, decode, confirm)
+ *           -> answer -> record
+ *
+ * A session is driven by one thread at a time (supervisor/receiver.c). The lock guards what snapshots read.
+ */
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "callgate/event.h"
+#include "callgate/wire.h"
+#include "policy/filter.h"
+#include "supervisor/eventlog.h"
+#include "supervisor/kernel.h"
+#include "supervisor/tally.h"
+#include "supervisor/tasks.h"
+
+enum {
+        SESSION_E_IDLE = 1,  /* nothing was received; come back */
+        SESSION_E_ENDED = 2, /* the last task is gone; there will never be anything again */
+};
+
+#define SESSION_CACHED_NRS 512
+
+struct session_options {
+        enum wire_mode mode;
+        bool decode_all; /* decode arguments of every call, not only of the first of its kind */
+        const char *label;
+        const struct filter *filter; /* what the profile says; empty: everything notified is wanted. Copied. */
+};
+
+struct session {
+        const struct kernel *kernel; /* outlives the session */
+        int listener_fd;             /* owned */
+        struct session_options options;
+        struct filter filter;
+        char *label;
+
+        pthread_mutex_t lock; /* guards all below */
+        struct ledger ledger;
+        struct tally tally;
+        struct tasks tasks;
+        struct eventlog eventlog;
+        uint64_t last_id; /* of the notification received last */
+        bool any_id;
+        uint64_t last_error_ns; /* own trouble is logged at most once a second */
+
+        /* Verdicts that do not depend on arguments, for the native architecture. */
+        uint32_t verdicts[SESSION_CACHED_NRS];
+        uint8_t verdict_known[SESSION_CACHED_NRS];
+};
+
+/* Eats listener_fd and sink_fd (-1: no event stream), also on failure. */
+int session_new(const struct kernel *kernel, int listener_fd, int sink_fd, const struct session_options *options,
+                struct session **ret);
+struct session *session_free(struct session *session);
+
+/* One call from receive to record. 0, SESSION_E_*, -EINTR, or another -errno after which nothing can go on. */
+int session_step(struct session *session);
+
+/* Closes the event stream; afterwards the ledger is final. Called once, when nobody steps any more. */
+void session_finish(struct session *session);
+
+/* Copies the ledger as it is now. */
+void session_ledger(struct session *session, struct ledger *ret);
+
+/* Copies row number index, in order of first appearance: 0, or SESSION_E_IDLE when there are no more. */
+int session_row(struct session *session, size_t index, struct event *ret);
+
+/* Live processes, estimated. */
+size_t session_alive(struct session *session);

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Distinct calls of a session with their counts. One row per (comm, architecture, number, verdict, class of
+ * arguments), so that a million equal calls cost one row, and only the first of them is looked at closely.
+ *
+ * Bounded: past TALLY_ROWS rows new argument classes are folded into one row per (comm, architecture,
+ * number, verdict), then names of programs are folded too. Only when even that is full is a call dropped, and
+ * said so: what a recording needs, the set of calls, is the last thing lost.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "callgate/event.h"
+
+#define TALLY_ROWS     16384
+#define TALLY_ROWS_MAX (2 * TALLY_ROWS) /* folded rows may use the second half */
+
+enum {
+        TALLY_E_NEW = 1,  /* a row was made: the caller fills in its description */
+        TALLY_E_FULL = 2, /* not even a folded row: the call is lost */
+};
+
+struct tally_key {
+        char comm[EVENT_COMM_MAX];
+        uint32_t arch, nr, verdict, flags; /* flags: those that tell rows apart (EVENT_OBSERVED) */
+        uint64_t args[EVENT_N_ARGS];       /* already masked to the class */
+};
+
+struct tally {
+        struct event **rows; /* owned, in order of first appearance */
+        size_t n, size;
+        uint32_t *slots; /* open addressing over hashes; index into rows + 1 */
+        uint64_t *hashes;
+        struct tally_key *keys;
+        size_t n_slots;
+        uint64_t merged; /* calls whose class was folded */
+};
+
+void tally_init(struct tally *tally);
+void tally_deinit(struct tally *tally);
+
+/*
+ * Finds or makes the row of key. 0: *ret_row is a row seen before. TALLY_E_NEW: *ret_row is new and zeroed
+ * but for count 0. TALLY_E_FULL, or -ENOMEM: nothing. The caller counts.
+ */
+int tally_find(struct tally *tally, const struct tally_key *key, struct event **ret_row);

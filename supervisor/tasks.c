@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Names of tasks, cached. A slot is right if its tid matches, nobody was renamed since (generation) and it is
+ * young enough that the tid cannot have been reused. */
+
+#include "supervisor/tasks.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "supervisor/target.h"
+
+void tasks_init(struct tasks *tasks, const struct kernel *kernel, bool may_cache) {
+        *tasks = (struct tasks){ .kernel = kernel, .may_cache = may_cache, .generation = 1 };
+}
+
+void tasks_deinit(struct tasks *tasks) {
+        free(tasks->slots);
+        tasks->slots = NULL;
+}
+
+const char *tasks_comm(struct tasks *tasks, uint32_t tid, uint64_t now_ns) {
+        struct target target = { .kernel = tasks->kernel, .tid = tid };
+        struct task *task = &tasks->spare;
+
+        if (!tasks->slots)
+                tasks->slots = calloc(TASKS_SLOTS, sizeof(*tasks->slots));
+        if (tasks->slots)
+                task = &tasks->slots[tid % TASKS_SLOTS];
+        if (tasks->may_cache && task->tid == tid && task->generation == tasks->generation &&
+            now_ns - task->read_ns < TASKS_FRESH_NS)
+                return task->comm;
+        task->tid = tid;
+        task->generation = tasks->generation;
+        task->read_ns = now_ns;
+        if (target_comm(&target, task->comm) < 0) {
+                memset(task->comm, 0, sizeof(task->comm));
+                task->comm[0] = '?';
+                task->generation = 0;
+        }
+        return task->comm;
+}
+
+void tasks_renamed(struct tasks *tasks) {
+        if (++tasks->generation == 0)
+                tasks->generation = 1;
+}
+
+size_t tasks_alive(const struct tasks *tasks) {
+        size_t n = 0;
+
+        for (size_t i = 0; tasks->slots && i < TASKS_SLOTS; i++) {
+                struct event event = { 0 };
+                struct target target = { .kernel = tasks->kernel, .tid = tasks->slots[i].tid };
+
+                if (target.tid == 0)
+                        continue;
+                target_describe(&target, &event);
+                /* uid stays unknown when the entry is gone; threads are not counted beside their leader. */
+                if (event.uid != UINT32_MAX && event.pid == target.tid)
+                        n++;
+        }
+        return n;
+}
