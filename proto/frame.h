@@ -6,6 +6,7 @@
  * WIRE_FRAME_MAX bytes, never empty). Descriptors travel with the first bytes of the frame they belong to.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "base/buf.h"

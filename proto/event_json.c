@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Events as JSON, printed straight into a buffer: a recording holds millions, and building a tree for each
+ * would cost ten times as much.
+ *
+ * What must stay true: the output is valid JSON and valid UTF-8 whatever bytes a task wrote, one line, and
+ * keys never change their meaning. Numbers that may exceed 2^53 are hexadecimal strings; nanoseconds are
+ * numbers, since every reader of the gadget this resembles expects them so.
+ */
+
+#include "proto/event_json.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "proto/event_text.h"
+#include "syscalls/names.h"
+
+/* Length of the UTF-8 sequence at bytes, or 0. No overlong forms, no surrogates. */
+static size_t utf8_length(const unsigned char *bytes, size_t n) {
+        unsigned char lead = bytes[0];
+        unsigned char least = 0x80, most = 0xbf;
+        size_t length;
+
+        if (lead < 0x80)
+                return 1;
+        if (lead < 0xc2 || lead > 0xf4)
+                return 0;
+        length = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+        if (length > n)
+                return 0;
+        if (lead == 0xe0)
+                least = 0xa0;
+        else if (lead == 0xed)
+                most = 0x9f;
+        else if (lead == 0xf0)
+                least = 0x90;
+        else if (lead == 0xf4)
+                most = 0x8f;
+        if (bytes[1] < least || bytes[1] > most)
+                return 0;
+        for (size_t i = 2; i < length; i++)
+                if ((bytes[i] & 0xc0) != 0x80)
+                        return 0;
+        return length;
+}
+
+void json_put_text(struct buf *to, const char *text, size_t n) {
+        const unsigned char *bytes = (const unsigned char *)text;
+        size_t plain = 0; /* first byte not yet put */
+
+        buf_putc(to, '"');
+        for (size_t i = 0; i < n;) {
+                size_t length = utf8_length(bytes + i, n - i);
+                unsigned char c = bytes[i];
+
+                if (length == 1 && c >= 0x20 && c != '"' && c != '\\' && c != 0x7f) {
+                        i++;
+                        continue;
+                }
+                /* C1 control characters are two bytes, and terminals obey them. */
+                if (length > 2 || (length == 2 && !(c == 0xc2 && bytes[i + 1] < 0xa0))) {
+                        i += length;
+                        continue;
+                }
+                buf_put(to, text + plain, i - plain);
+                if (length == 0)
+                        buf_printf(to, "\\\\x%02x", c);
+                else if (length == 2)
+                        buf_printf(to, "\\u%04x", bytes[i + 1]);
+                else if (c == '"' || c == '\\')
+                        buf_put(to, (char[]){ '\\', (char)c }, 2);
+                else if (c == '\n')
+                        buf_puts(to, "\\n");
+                else if (c == '\t')
+                        buf_puts(to, "\\t");
+                else
+                        buf_printf(to, "\\u%04x", c);
+                i += length > 0 ? length : 1;
+                plain = i;
+        }
+        buf_put(to, text + plain, n - plain);
+        buf_putc(to, '"');
+}
+
+static void put_key_text(struct buf *to, const char *key, const char *text) {
+        buf_printf(to, ",\"%s\":", key);
+        json_put_text(to, text, strlen(text));
+}
+
+static void put_time(struct buf *to, const char *key, uint64_t ns) {
+        time_t seconds = (time_t)(ns / 1000000000);
+        struct tm tm;
+        char text[40];
+
+        if (!gmtime_r(&seconds, &tm) || strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm) == 0)
+                strcpy(text, "?");
+        buf_printf(to, "\"%s\":\"%s.%09uZ\",\"%s_raw\":%" PRIu64, key, text, (unsigned)(ns % 1000000000),
+                   key, ns);
+}
+
+static void put_bool(struct buf *to, const char *key, bool value) {
+        buf_printf(to, ",\"%s\":%s", key, value ? "true" : "false");
+}
+
+static const char *answer_name(uint32_t answer) {
+        switch (answer) {
+        case EVENT_ANSWER_NONE:
+                return "none";
+        case EVENT_ANSWER_CONTINUE:
+                return "continue";
+        case EVENT_ANSWER_ERRNO:
+                return "errno";
+        case EVENT_ANSWER_VALUE:
+                return "value";
+        default:
+                return "unknown";
+        }
+}
+
+static void put_call(struct buf *to, const struct event *event) {
+        const struct arch *arch = arch_of_call(event->arch, event->nr);
+        char space[32];
+        const char *label = syscall_label(event->arch, event->nr, space, sizeof(space));
+
+        buf_puts(to, ",\"syscall\":\"SYS_");
+        for (const char *at = label; *at; at++)
+                buf_putc(to, (char)toupper((unsigned char)*at));
+        buf_putc(to, '"');
+        put_key_text(to, "syscall_name", label);
+        buf_printf(to, ",\"syscall_raw\":%" PRIu32, event->nr);
+        put_key_text(to, "arch", arch ? arch->name : "unknown");
+        buf_printf(to, ",\"arch_raw\":%" PRIu32 ",\"args\":[", event->arch);
+        for (size_t i = 0; i < EVENT_N_ARGS; i++)
+                buf_printf(to, "%s\"0x%" PRIx64 "\"", i > 0 ? "," : "", event->args[i]);
+        buf_putc(to, ']');
+        if (event->detail[0]) {
+                put_key_text(to, "detail", event->detail);
+                put_bool(to, "detail_confirmed", event->flags & EVENT_DETAIL_OK);
+        }
+        buf_printf(to, ",\"ip\":\"0x%" PRIx64 "\"", event->ip);
+        if (event->object[0]) {
+                put_key_text(to, "object", event->object);
+                buf_printf(to, ",\"object_offset\":\"0x%" PRIx64 "\"", event->object_offset);
+        }
+}
+
+static void put_verdict(struct buf *to, const struct event *event) {
+        const char *action = event_text_action(event->verdict);
+        char code[48];
+
+        put_key_text(to, "code", action ? action : "unknown");
+        buf_printf(to, ",\"code_raw\":%" PRIu32, event->verdict);
+        put_key_text(to, "verdict", event_text_code(event->verdict, code, sizeof(code)));
+        put_key_text(to, "answer", answer_name(event->answer));
+        if (event->answer == EVENT_ANSWER_ERRNO || event->answer == EVENT_ANSWER_VALUE)
+                buf_printf(to, ",\"value\":%" PRId64, event->value);
+}
+
+void event_json(struct buf *to, const struct event *event, const char *rule) {
+        buf_putc(to, '{');
+        put_time(to, "timestamp", event->first_ns);
+        buf_puts(to, ",\"proc\":{\"comm\":");
+        json_put_text(to, event->comm, strnlen(event->comm, sizeof(event->comm)));
+        buf_printf(to, ",\"pid\":%" PRIu32 ",\"tid\":%" PRIu32, event->pid, event->tid);
+        if (event->uid != UINT32_MAX)
+                buf_printf(to, ",\"creds\":{\"uid\":%" PRIu32 "}", event->uid);
+        if (event->exe[0])
+                put_key_text(to, "exe", event->exe);
+        buf_putc(to, '}');
+        put_call(to, event);
+        put_verdict(to, event);
+        if (rule)
+                put_key_text(to, "rule", rule);
+        buf_printf(to, ",\"count\":%" PRIu64, event->count);
+        if (event->count > 1) {
+                buf_putc(to, ',');
+                put_time(to, "last_timestamp", event->last_ns);
+        }
+        put_bool(to, "observed", event->flags & EVENT_OBSERVED);
+        put_bool(to, "gone", event->flags & EVENT_GONE);
+        put_bool(to, "merged_args", event->flags & EVENT_MERGED_ARGS);
+        buf_putc(to, '}');
+}
+
+void ledger_json(struct buf *to, const struct ledger *ledger) {
+        buf_printf(to,
+                   "{\"received\":%" PRIu64 ",\"answered\":%" PRIu64 ",\"gone\":%" PRIu64
+                   ",\"pending\":%" PRIu64 ",\"recorded\":%" PRIu64 ",\"dropped\":%" PRIu64
+                   ",\"interrupted\":%" PRIu64 ",\"errors\":%" PRIu64 ",\"written\":%" PRIu64
+                   ",\"unwritten\":%" PRIu64 ",\"merged\":%" PRIu64 "}",
+                   ledger->received, ledger->answered, ledger->gone, ledger->pending, ledger->recorded,
+                   ledger->dropped, ledger->interrupted, ledger->errors, ledger->written, ledger->unwritten,
+                   ledger->merged);
+}
