@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The private supervisor is a process of its own, in a session of its own: signals of the terminal, and a
+ * launcher that is stopped or killed, must not stop it from answering. */
+
+#include "agent/peer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+
+#define SUPERVISOR    "callgated"
+#define SUPERVISOR_FD 3
+
+/* Beside our own program, wherever that was built or installed. */
+static int supervisor_path(char path[PATH_MAX]) {
+        ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - sizeof(SUPERVISOR) - 1);
+        char *slash;
+
+        if (n < 0)
+                return error_origin(-errno);
+        path[n] = 0;
+        slash = strrchr(path, '/');
+        if (!slash)
+                return error_origin(-ENOENT);
+        strcpy(slash + 1, SUPERVISOR);
+        return 0;
+}
+
+/* Everything is prepared; between fork and exec only plain calls. */
+__attribute__((noreturn)) static void run_supervisor(const char *path, int fd) {
+        char *argv[] = { (char *)(uintptr_t) SUPERVISOR, (char *)(uintptr_t) "--private",
+                         (char *)(uintptr_t) "3", NULL };
+        struct sigaction action = { .sa_handler = SIG_DFL };
+        sigset_t none;
+        int null;
+
+        setsid();
+        for (int i = 1; i < NSIG; i++)
+                sigaction(i, &action, NULL);
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL);
+        if (chdir("/") < 0)
+                _exit(125);
+        /* Pipes and terminals belong to the program; a copy kept here would hide its end from others. */
+        null = open("/dev/null", O_RDWR | O_CLOEXEC);
+        if (fd == SUPERVISOR_FD)
+                fcntl(fd, F_SETFD, 0);
+        else
+                dup2(fd, SUPERVISOR_FD);
+        for (int i = 0; i < SUPERVISOR_FD; i++)
+                if (null >= 0)
+                        dup2(null, i);
+        syscall(SYS_close_range, SUPERVISOR_FD + 1, ~0u, 0);
+        execv(path, argv);
+        _exit(127);
+}
+
+static int peer_gone(struct peer *peer, const char *what) {
+        int status;
+
+        peer->fd = fd_close(peer->fd);
+        if (peer->pid > 0 && waitpid(peer->pid, &status, WNOHANG) == peer->pid) {
+                peer->pid = -1;
+                if (WIFSIGNALED(status))
+                        snprintf(peer->error, sizeof(peer->error), "the supervisor was killed by signal %d (%s) %s",
+                                 WTERMSIG(status), strsignal(WTERMSIG(status)), what);
+                else
+                        snprintf(peer->error, sizeof(peer->error), "the supervisor exited with status %d %s",
+                                 WEXITSTATUS(status), what);
+        } else
+                snprintf(peer->error, sizeof(peer->error), "the supervisor went away %s", what);
+        return PEER_E_GONE;
+}
+
+int peer_receive(struct peer *peer, struct message *ret) {
+        int r;
+
+        if (peer->fd < 0)
+                return PEER_E_GONE;
+        r = message_recv(peer->fd, &peer->payload, ret);
+        if (r == -ECONNRESET)
+                return peer_gone(peer, "before its result was complete");
+        if (r > 0)
+                return error_origin(-EPROTO);
+        if (r == 0 && ret->number == MESSAGE_ERROR) {
+                snprintf(peer->error, sizeof(peer->error), "the supervisor says: %.*s", (int)ret->error.n_text,
+                         ret->error.text);
+                return PEER_E_REFUSED;
+        }
+        return error_trace(r);
+}
+
+static int expect(struct peer *peer, enum message_number number) {
+        struct message message;
+        int r = peer_receive(peer, &message);
+
+        if (!r && message.number != number)
+                return error_origin(-EPROTO);
+        return error_trace(r);
+}
+
+int peer_start(struct peer *peer, const struct peer_options *options) {
+        struct message hello = {
+                .number = MESSAGE_HELLO,
+                .hello = {
+                        .version = WIRE_VERSION,
+                        .mode = options->mode,
+                        .flags = (options->sink ? MESSAGE_HELLO_SINK : 0) |
+                                 (options->decode_all ? MESSAGE_HELLO_DECODE_ALL : 0),
+                        .filter = options->filter ? options->filter->insns : NULL,
+                        .n_filter = options->filter ? options->filter->n : 0,
+                        .label = options->label,
+                        .n_label = strlen(options->label),
+                },
+        };
+        char path[PATH_MAX];
+        int fds[2], r;
+
+        r = supervisor_path(path);
+        if (r)
+                return error_trace(r);
+        if (access(path, X_OK) < 0) {
+                snprintf(peer->error, sizeof(peer->error),
+                         "%s: %s; callgate needs its supervisor installed beside it", path, strerror(errno));
+                return PEER_E_MISSING;
+        }
+        if (hello.hello.n_label > MESSAGE_LABEL_MAX)
+                hello.hello.n_label = MESSAGE_LABEL_MAX;
+        peer->payload = BUF_INIT(WIRE_FRAME_MAX);
+        r = fd_socketpair(fds);
+        if (r)
+                return error_trace(r);
+        peer->pid = fork();
+        if (peer->pid == 0)
+                run_supervisor(path, fds[1]);
+        fd_close(fds[1]);
+        peer->fd = fds[0];
+        if (peer->pid < 0)
+                return error_origin(-errno);
+        r = message_send(peer->fd, &hello, NULL, 0);
+        if (r == -EPIPE || r == -ECONNRESET)
+                return peer_gone(peer, "at its start");
+        if (r)
+                return r < 0 ? error_trace(r) : error_origin(-EPROTO);
+        return error_trace(expect(peer, MESSAGE_READY));
+}
+
+int peer_hand_over(struct peer *peer, int listener_fd, int sink_fd) {
+        const struct message listener = { .number = MESSAGE_LISTENER };
+        int fds[2] = { listener_fd, sink_fd };
+        int r = message_send(peer->fd, &listener, fds, sink_fd >= 0 ? 2 : 1);
+
+        if (r == -EPIPE || r == -ECONNRESET)
+                return peer_gone(peer, "while it took the listener");
+        if (r)
+                return r < 0 ? error_trace(r) : error_origin(-EPROTO);
+        return error_trace(expect(peer, MESSAGE_GO));
+}
+
+int peer_send(struct peer *peer, enum message_number number) {
+        const struct message message = { .number = number };
+        int r;
+
+        if (peer->fd < 0)
+                return PEER_E_GONE;
+        r = message_send(peer->fd, &message, NULL, 0);
+        if (r == -EPIPE || r == -ECONNRESET)
+                return peer_gone(peer, "before its result was complete");
+        return r < 0 ? error_trace(r) : r ? error_origin(-EPROTO) : 0;
+}
+
+void peer_deinit(struct peer *peer) {
+        peer->fd = fd_close(peer->fd);
+        if (peer->pid > 0)
+                waitpid(peer->pid, NULL, WNOHANG);
+        buf_deinit(&peer->payload);
+        *peer = PEER_INIT;
+}

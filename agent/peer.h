@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The private supervisor from the launcher's side: started, greeted, given a listener, asked for results. */
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "callgate/event.h"
+#include "callgate/wire.h"
+#include "policy/filter.h"
+#include "proto/message.h"
+
+struct peer {
+        pid_t pid;
+        int fd; /* owned; -1 once the supervisor is gone */
+        struct buf payload;
+        char error[256];
+};
+
+#define PEER_INIT ((struct peer){ .pid = -1, .fd = -1 })
+
+enum {
+        PEER_E_MISSING = 1, /* callgated is not there */
+        PEER_E_REFUSED,     /* it answered with an error */
+        PEER_E_GONE,        /* it died or closed the connection */
+};
+
+struct peer_options {
+        enum wire_mode mode;
+        bool sink;       /* an event sink comes with the listener */
+        bool decode_all;
+        const struct filter *filter; /* the enforcing one; may be NULL */
+        const char *label;
+};
+
+/* Starts callgated and exchanges HELLO and READY. 0, PEER_E_* (peer->error says why) or -errno. */
+int peer_start(struct peer *peer, const struct peer_options *options);
+
+/* Hands the listener over (and the sink, -1: none) and waits for GO. Both stay the caller's. */
+int peer_hand_over(struct peer *peer, int listener_fd, int sink_fd);
+
+/* SNAPSHOT, DETACH or STOP. */
+int peer_send(struct peer *peer, enum message_number number);
+
+/* The next message, blocking. ret points into the peer's buffer. */
+int peer_receive(struct peer *peer, struct message *ret);
+
+/* Closes the connection and reaps the supervisor if it has ended. */
+void peer_deinit(struct peer *peer);
