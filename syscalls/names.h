@@ -13,8 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ARCH_X32    0x4000003eu /* not a kernel value: AUDIT_ARCH_X86_64 without its 64-bit mark */
-#define X32_NR_BIT  0x40000000u
+#define ARCH_X32   0x4000003eu /* not a kernel value: AUDIT_ARCH_X86_64 without its 64-bit mark */
+#define X32_NR_BIT 0x40000000u
 
 struct arch {
         uint32_t audit;      /* AUDIT_ARCH_*, or ARCH_X32 */
@@ -30,15 +30,16 @@ extern const struct arch arch_table[];
 extern const size_t arch_table_n;
 
 const struct arch *arch_native(void);
-const struct arch *arch_by_audit(uint32_t audit);                     /* NULL if unknown */
-const struct arch *arch_of_call(uint32_t audit, uint32_t nr);         /* as above, but x32 by bit 30 of nr */
-const struct arch *arch_by_scmp(const char *name);                    /* "SCMP_ARCH_ARM", "SCMP_ARCH_NATIVE" */
-const struct arch *arch_by_any(const char *name);                     /* any of the spellings above */
+const struct arch *arch_by_audit(uint32_t audit);             /* NULL if unknown */
+const struct arch *arch_of_call(uint32_t audit, uint32_t nr); /* as above, but x32 by bit 30 of nr */
+const struct arch *arch_by_scmp(const char *name);            /* "SCMP_ARCH_ARM", "SCMP_ARCH_NATIVE" */
+const struct arch *arch_by_any(const char *name);             /* any of the spellings above */
 /* Architectures whose programs a kernel of this one also runs: x86_64 -> x86, x32. Returns how many. */
 size_t arch_siblings(const struct arch *arch, const struct arch *ret[4]);
 
 /* Number of a call; negative if this architecture has no call of that name. x32 numbers carry bit 30.
- * Multiplexed i386/s390 calls (socketcall, ipc) are resolved to their direct number only, where one exists. */
+ * Multiplexed i386/s390 calls (socketcall, ipc) are resolved to their direct number only, where one exists.
+ */
 int syscall_number(const struct arch *arch, const char *name);
 /* Name of a call, static storage; NULL if unknown. nr as the kernel reports it (x32: with bit 30). */
 const char *syscall_name(const struct arch *arch, uint32_t nr);
