@@ -33,6 +33,8 @@ struct learn_assumed {
 };
 extern const struct learn_assumed learn_assumed[];
 extern const size_t learn_assumed_n;
+/* The argument that `mask` is about: s390 swaps the first two of clone. */
+unsigned learn_assumed_index(const struct learn_assumed *row, const struct arch *arch);
 
 /* Calls that programs and C libraries try first and replace by older ones when the kernel says ENOSYS. A
  * profile that answers EPERM instead breaks them. */
@@ -67,8 +69,10 @@ struct learn_options {
         bool args;                  /* learn conditions on arguments */
         bool for_no_new_privs;      /* the runtime sets no_new_privs: fewer calls of its own to allow */
         enum learn_runtime runtime; /* add the calls of this runtime */
-        const struct profile *base; /* borrowed; an existing profile to start from, NULL = none: what it
-                                     * allows stays allowed, what was seen is allowed as well */
+        /* Both borrowed, both may be NULL. The learnt profile starts as a copy of base, or else of merge;
+         * what either allows stays allowed, and what was seen is allowed as well. Includes, excludes and
+         * comments stay as they are in a profile that was not resolved. */
+        const struct profile *base, *merge;
 };
 
 struct learn;
@@ -85,8 +89,8 @@ int learn_profile(const struct learn *learn, struct profile **ret);
 /* Calls that have no name on their architecture; no profile can name them. Sorted. */
 struct learn_unnamed {
         uint32_t arch, nr;
-        uint64_t count;
-        char comm[EVENT_COMM_MAX]; /* who made it first */
+        uint64_t count, first_ns, last_ns;
+        char comm[EVENT_COMM_MAX]; /* one of those who made it */
 };
 size_t learn_unnamed(const struct learn *learn, const struct learn_unnamed **ret);
 

@@ -127,11 +127,18 @@ int profile_take_rule(struct profile *profile, struct rule *rule);
 int profile_add_arch(struct profile *profile, const struct arch *arch);
 bool profile_has_arch(const struct profile *profile, const struct arch *arch);
 
+/* Bits of an argument that libseccomp compares: 32 for x32 and MIPS n32, although their registers have 64.
+ */
+unsigned profile_arch_bits(const struct arch *arch);
+
 void rule_deinit(struct rule *rule);
 int rule_copy(const struct rule *from, struct rule *ret);
 int rule_add_name(struct rule *rule, const char *name);
 int rule_add_condition(struct rule *rule, unsigned index, enum condition_op op, uint64_t value,
                        uint64_t value_two);
+int rule_when_add_cap(struct rule_when *when, const char *cap);
+int rule_when_add_arch(struct rule_when *when, const char *arch);
+void rule_forget_when(struct rule *rule); /* drops includes, excludes and the legacy spelling of the name */
 bool rule_has_name(const struct rule *rule, const char *name);
 bool rule_is_conditional(const struct rule *rule); /* has includes or excludes */
 /* True when an argument index appears twice: runc then makes one rule of each condition, any of which
@@ -143,9 +150,12 @@ bool condition_holds(const struct condition *condition, const uint64_t args[6]);
 /* "SCMP_ACT_ERRNO" <-> SECCOMP_RET_ERRNO (data 0). action_name() never returns NULL. */
 bool action_by_name(const char *name, uint32_t *ret);
 const char *action_name(uint32_t action);
+extern const char *const action_names[];
+extern const size_t action_names_n;
 bool action_has_errno(uint32_t action); /* ERRNO and TRACE carry data */
 /* "SCMP_CMP_MASKED_EQ" <-> CONDITION_MASKED_EQ. */
 bool op_by_name(const char *name, enum condition_op *ret);
 const char *op_name(enum condition_op op);
+extern const char *const op_names[CONDITION_N_OPS];
 /* "arg0 & 0x7e020000 == 0", "arg1 >= 5": at most 80 bytes. */
 const char *condition_text(const struct condition *condition, char *buf, size_t size);

@@ -14,5 +14,5 @@
 int profile_read(const char *bytes, size_t n, struct diags *diags, struct profile **ret);
 
 /* The same for a file; "-" is standard input. A file that cannot be opened is a diag and PROFILE_E_INVALID
- * as well. Sets diags->file to the profile's own copy of the path, or to path (borrowed) on failure. */
+ * as well. Sets diags->file to path, borrowed. */
 int profile_read_file(const char *path, struct diags *diags, struct profile **ret);

@@ -7,6 +7,7 @@
  */
 
 #include "base/diag.h"
+#include "policy/capability.h"
 #include "policy/model.h"
 
 struct profile_context {
@@ -17,10 +18,6 @@ struct profile_context {
 
 /* This machine, this process's bounding set, this kernel. */
 int profile_context_machine(struct profile_context *ret);
-
-/* "CAP_SYS_ADMIN" -> 21 and back. Negative / NULL when unknown. */
-int capability_by_name(const char *name);
-const char *capability_name(unsigned number);
 
 /*
  * A flat copy: no archMap, includes, excludes or legacy names; rules keep their place and line;

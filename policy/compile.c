@@ -1,0 +1,517 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A resolved profile to one filter program.
+ *
+ * Each architecture is compiled by libseccomp on its own and the programs are joined here: in one common
+ * context x86_64, x86 and x32 together cost twenty times as much as one by one. The join is what libseccomp
+ * itself would put in front: the architecture word chooses the program, numbers from 0x40000000 up belong to
+ * x32 where x32 is listed, and what is not listed kills the thread. Calls that this libseccomp has no name
+ * for are tested by number before the program of their architecture.
+ *
+ * What must stay true: no rule is dropped silently. One that cannot be compiled makes the compilation fail
+ * with a diag, as it makes the runtime fail.
+ */
+
+#include "policy/compile.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "syscalls/names.h"
+
+#include <pthread.h>
+#include <seccomp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define NUMBER_OFFSET ((uint32_t)offsetof(struct seccomp_data, nr))
+#define ARCH_OFFSET   ((uint32_t)offsetof(struct seccomp_data, arch))
+#define OPTIMIZE_TREE 2 /* binary tree over the numbers instead of a list */
+#define API_LEVEL     6 /* of libseccomp: all actions and notifications */
+
+/* A program under construction. One instruction too many makes it fail for good, checked at the end. */
+struct program {
+        struct sock_filter insns[FILTER_MAX];
+        size_t n;
+        bool full;
+};
+
+static size_t emit(struct program *program, struct sock_filter insn) {
+        if (program->n == FILTER_MAX) {
+                program->full = true;
+                return 0;
+        }
+        program->insns[program->n] = insn;
+        return program->n++;
+}
+
+static size_t emit_load(struct program *program, uint32_t offset) {
+        return emit(program, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offset));
+}
+
+static size_t emit_return(struct program *program, uint32_t action) {
+        return emit(program, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, action));
+}
+
+/* A long jump whose target is not known yet. */
+static size_t emit_jump(struct program *program) {
+        return emit(program, (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, 0));
+}
+
+static void jump_here(struct program *program, size_t jump) {
+        if (!program->full)
+                program->insns[jump].k = (uint32_t)(program->n - jump - 1);
+}
+
+/* If the loaded word is k (op JEQ) or at least k (op JGE), the code up to jump_here() runs, else it is
+ * skipped. */
+static size_t emit_if(struct program *program, uint16_t op, uint32_t k) {
+        emit(program, (struct sock_filter)BPF_JUMP(BPF_JMP | op | BPF_K, k, 1, 0));
+        return emit_jump(program);
+}
+
+static uint32_t word_offset(unsigned arg, bool high) {
+        uint32_t offset = (uint32_t)(offsetof(struct seccomp_data, args) + arg * sizeof(uint64_t));
+        bool second = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? high : !high;
+
+        return offset + (second ? 4 : 0);
+}
+
+/* Jumps inside of one condition: fall through when it holds; FAIL is replaced when the rule ends. */
+#define FAIL 255
+
+static void emit_test(struct program *program, uint16_t op, uint32_t k, uint8_t if_true, uint8_t if_false) {
+        emit(program, (struct sock_filter)BPF_JUMP(BPF_JMP | op | BPF_K, k, if_true, if_false));
+}
+
+static void emit_condition(struct program *program, const struct condition *condition, unsigned bits) {
+        uint32_t low = (uint32_t)condition->value, high = (uint32_t)(condition->value >> 32);
+        uint64_t datum = condition->value & condition->value_two;
+        bool wide = bits == 64;
+
+        if (condition->op == CONDITION_MASKED_EQ) {
+                if (wide) {
+                        emit_load(program, word_offset(condition->index, true));
+                        emit(program, (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, high));
+                        emit_test(program, BPF_JEQ, (uint32_t)(datum >> 32), 0, FAIL);
+                }
+                emit_load(program, word_offset(condition->index, false));
+                emit(program, (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, low));
+                emit_test(program, BPF_JEQ, (uint32_t)datum, 0, FAIL);
+                return;
+        }
+        if (wide) {
+                emit_load(program, word_offset(condition->index, true));
+                switch ((enum condition_op)condition->op) {
+                case CONDITION_EQ:
+                        emit_test(program, BPF_JEQ, high, 0, FAIL);
+                        break;
+                case CONDITION_NE:
+                        emit_test(program, BPF_JEQ, high, 0, 2);
+                        break;
+                case CONDITION_GT:
+                case CONDITION_GE:
+                        emit_test(program, BPF_JGT, high, 3, 0);
+                        emit_test(program, BPF_JEQ, high, 0, FAIL);
+                        break;
+                default: /* LT, LE */
+                        emit_test(program, BPF_JGT, high, FAIL, 0);
+                        emit_test(program, BPF_JEQ, high, 0, 2);
+                        break;
+                }
+        }
+        emit_load(program, word_offset(condition->index, false));
+        switch ((enum condition_op)condition->op) {
+        case CONDITION_EQ:
+                emit_test(program, BPF_JEQ, low, 0, FAIL);
+                break;
+        case CONDITION_NE:
+                emit_test(program, BPF_JEQ, low, FAIL, 0);
+                break;
+        case CONDITION_GT:
+                emit_test(program, BPF_JGT, low, 0, FAIL);
+                break;
+        case CONDITION_GE:
+                emit_test(program, BPF_JGE, low, 0, FAIL);
+                break;
+        case CONDITION_LT:
+                emit_test(program, BPF_JGE, low, FAIL, 0);
+                break;
+        default: /* LE */
+                emit_test(program, BPF_JGT, low, FAIL, 0);
+                break;
+        }
+}
+
+/* All conditions, then the action; behind it the next alternative. At most 6 * 6 + 1 instructions. */
+static void emit_alternative(struct program *program, const struct condition *conditions, size_t n,
+                             uint32_t action, unsigned bits) {
+        size_t start = program->n;
+
+        for (size_t i = 0; i < n; i++)
+                emit_condition(program, &conditions[i], bits);
+        emit_return(program, action);
+        for (size_t i = start; i < program->n; i++) {
+                struct sock_filter *insn = &program->insns[i];
+
+                if (BPF_CLASS(insn->code) != BPF_JMP)
+                        continue;
+                if (insn->jt == FAIL)
+                        insn->jt = (uint8_t)(program->n - i - 1);
+                if (insn->jf == FAIL)
+                        insn->jf = (uint8_t)(program->n - i - 1);
+        }
+}
+
+struct compiler {
+        const struct profile *profile;
+        struct diags *diags;
+        int **numbers; /* [rule][name]: libseccomp's number on this machine, or __NR_SCMP_ERROR */
+        char **newer;  /* names that only names.h knows, each once; borrowed */
+        size_t n_newer;
+        struct program program;
+};
+
+/* A call unknown to libseccomp, by number: the first unconditional rule, else conditions in order. */
+static void emit_newer(struct compiler *compiler, const struct arch *arch, const char *name) {
+        const struct profile *profile = compiler->profile;
+        struct program *program = &compiler->program;
+        int nr = syscall_number(arch, name);
+        size_t skip;
+
+        if (nr < 0)
+                return;
+        skip = emit_if(program, BPF_JEQ, (uint32_t)nr);
+        for (size_t i = 0; i < profile->n_rules; i++) {
+                const struct rule *rule = &profile->rules[i];
+
+                if (rule->n_conditions || rule->action == profile->default_action ||
+                    !rule_has_name(rule, name))
+                        continue;
+                emit_return(program, rule->action);
+                jump_here(program, skip);
+                return;
+        }
+        for (size_t i = 0; i < profile->n_rules; i++) {
+                const struct rule *rule = &profile->rules[i];
+
+                if (rule->action == profile->default_action || !rule_has_name(rule, name))
+                        continue;
+                if (!rule_is_split(rule))
+                        emit_alternative(program, rule->conditions, rule->n_conditions, rule->action,
+                                         arch->bits);
+                else
+                        for (size_t j = 0; j < rule->n_conditions; j++)
+                                emit_alternative(program, &rule->conditions[j], 1, rule->action,
+                                                 profile_arch_bits(arch));
+        }
+        emit_return(program, profile->default_action);
+        jump_here(program, skip);
+}
+
+static int refuse(struct compiler *compiler, const struct rule *rule, const char *name,
+                  const struct arch *arch, int error) {
+        int r;
+
+        if (error == -ENOMEM)
+                return error_origin(-ENOMEM);
+        if (error == -EEXIST)
+                r = diag_add(
+                        compiler->diags, DIAG_ERROR, "conflicting-rules", rule->place,
+                        "libseccomp refuses this rule for %s (%s), and so does the runtime: an earlier rule "
+                        "asks for another action under the same conditions; remove one of them",
+                        name, arch->name);
+        else
+                r = diag_add(compiler->diags, DIAG_ERROR, "rule-refused", rule->place,
+                             "libseccomp refuses this rule for %s (%s), and so does the runtime: %s", name,
+                             arch->name, strerror(-error));
+        return r ? error_trace(r) : PROFILE_E_INVALID;
+}
+
+static int add_rule(struct compiler *compiler, scmp_filter_ctx context, const struct arch *arch,
+                    const struct rule *rule, size_t name, int nr) {
+        struct scmp_arg_cmp args[PROFILE_ARGS_MAX];
+        static const enum scmp_compare ops[CONDITION_N_OPS] = {
+                [CONDITION_NE] = SCMP_CMP_NE,
+                [CONDITION_LT] = SCMP_CMP_LT,
+                [CONDITION_LE] = SCMP_CMP_LE,
+                [CONDITION_EQ] = SCMP_CMP_EQ,
+                [CONDITION_GE] = SCMP_CMP_GE,
+                [CONDITION_GT] = SCMP_CMP_GT,
+                [CONDITION_MASKED_EQ] = SCMP_CMP_MASKED_EQ,
+        };
+        bool split = rule_is_split(rule);
+        int r = 0;
+
+        for (size_t i = 0; i < rule->n_conditions; i++) {
+                const struct condition *condition = &rule->conditions[i];
+
+                args[split ? 0 : i] = (struct scmp_arg_cmp){
+                        .arg = condition->index,
+                        .op = ops[condition->op],
+                        .datum_a = condition->value,
+                        .datum_b = condition->value_two,
+                };
+                if (split) {
+                        r = seccomp_rule_add_array(context, rule->action, nr, 1, args);
+                        if (r)
+                                break;
+                }
+        }
+        if (!split)
+                r = seccomp_rule_add_array(context, rule->action, nr, (unsigned)rule->n_conditions, args);
+        r = error_seccomp(r);
+        return r ? refuse(compiler, rule, rule->names[name], arch, r) : 0;
+}
+
+static int add_rules(struct compiler *compiler, scmp_filter_ctx context, const struct arch *arch) {
+        const struct profile *profile = compiler->profile;
+        int r;
+
+        for (size_t i = 0; i < profile->n_rules; i++) {
+                const struct rule *rule = &profile->rules[i];
+
+                if (rule->action == profile->default_action)
+                        continue;
+                for (size_t j = 0; j < rule->n_names; j++) {
+                        if (compiler->numbers[i][j] == __NR_SCMP_ERROR)
+                                continue;
+                        r = add_rule(compiler, context, arch, rule, j, compiler->numbers[i][j]);
+                        if (r)
+                                return error_trace(r);
+                }
+        }
+        return 0;
+}
+
+/* Appends what libseccomp exports, without its own test of the architecture, which stands at the front. */
+static int append_export(struct compiler *compiler, scmp_filter_ctx context) {
+        struct program *program = &compiler->program;
+        struct sock_filter *insns;
+        cleanup_fd int fd = -1;
+        struct stat st;
+        size_t n, skip;
+        int r;
+
+        fd = memfd_create("filter", MFD_CLOEXEC);
+        if (fd < 0)
+                return error_origin(-errno);
+        r = error_seccomp(seccomp_export_bpf(context, fd));
+        if (r)
+                return error_trace(r);
+        if (fstat(fd, &st) < 0)
+                return error_origin(-errno);
+        n = (size_t)st.st_size / sizeof(*insns);
+        if (n > FILTER_MAX - program->n) {
+                program->full = true;
+                return 0;
+        }
+        insns = &program->insns[program->n];
+        if (lseek(fd, 0, SEEK_SET) < 0)
+                return error_origin(-errno);
+        r = fd_read_all(fd, insns, n * sizeof(*insns));
+        if (r)
+                return error_trace(r);
+        skip = n > 2 && insns[0].code == (BPF_LD | BPF_W | BPF_ABS) && insns[0].k == ARCH_OFFSET &&
+                               insns[1].code == (BPF_JMP | BPF_JEQ | BPF_K) && insns[1].jt == 0
+                       ? 2
+                       : 0;
+        memmove(insns, insns + skip, (n - skip) * sizeof(*insns));
+        program->n += n - skip;
+        return 0;
+}
+
+static void context_release(scmp_filter_ctx *context) {
+        if (*context)
+                seccomp_release(*context);
+}
+
+static int append_arch(struct compiler *compiler, const struct arch *arch) {
+        __attribute__((cleanup(context_release))) scmp_filter_ctx context = NULL;
+        uint32_t native = seccomp_arch_native();
+        int r;
+
+        if (compiler->n_newer)
+                emit_load(&compiler->program, NUMBER_OFFSET);
+        for (size_t i = 0; i < compiler->n_newer; i++)
+                emit_newer(compiler, arch, compiler->newer[i]);
+
+        context = seccomp_init(compiler->profile->default_action);
+        if (!context) {
+                r = diag_add(compiler->diags, DIAG_ERROR, NULL, "defaultAction",
+                             "libseccomp refuses %s as the default, and so does the runtime",
+                             action_name(compiler->profile->default_action));
+                return r ? error_trace(r) : PROFILE_E_INVALID;
+        }
+        r = seccomp_attr_set(context, SCMP_FLTATR_CTL_OPTIMIZE, OPTIMIZE_TREE);
+        if (!r && arch->scmp_token != native) {
+                r = seccomp_arch_add(context, arch->scmp_token);
+                if (!r)
+                        r = seccomp_arch_remove(context, native);
+        }
+        if (r)
+                return error_origin(error_seccomp(r));
+        r = add_rules(compiler, context, arch);
+        if (r)
+                return error_trace(r);
+        return error_trace(append_export(compiler, context));
+}
+
+/* Numbers as runc asks for them: once per name, on this machine's architecture. */
+static int resolve_names(struct compiler *compiler) {
+        const struct profile *profile = compiler->profile;
+
+        compiler->numbers = calloc(profile->n_rules ? profile->n_rules : 1, sizeof(*compiler->numbers));
+        if (!compiler->numbers)
+                return error_origin(-ENOMEM);
+        for (size_t i = 0; i < profile->n_rules; i++) {
+                const struct rule *rule = &profile->rules[i];
+
+                compiler->numbers[i] =
+                        calloc(rule->n_names ? rule->n_names : 1, sizeof(**compiler->numbers));
+                if (!compiler->numbers[i])
+                        return error_origin(-ENOMEM);
+                for (size_t j = 0; j < rule->n_names; j++) {
+                        size_t k;
+                        int nr = seccomp_syscall_resolve_name(rule->names[j]);
+
+                        compiler->numbers[i][j] = nr;
+                        if (nr != __NR_SCMP_ERROR || rule->action == profile->default_action ||
+                            !syscall_is_newer(rule->names[j]))
+                                continue;
+                        for (k = 0; k < compiler->n_newer; k++)
+                                if (!strcmp(compiler->newer[k], rule->names[j]))
+                                        break;
+                        if (k < compiler->n_newer)
+                                continue;
+                        if (!(k & (k - 1))) {
+                                char **grown = reallocarray(compiler->newer, k ? k * 2 : 1, sizeof(*grown));
+
+                                if (!grown)
+                                        return error_origin(-ENOMEM);
+                                compiler->newer = grown;
+                        }
+                        compiler->newer[compiler->n_newer++] = rule->names[j];
+                }
+        }
+        return 0;
+}
+
+static uint32_t kernel_audit(const struct arch *arch) {
+        return arch->audit == ARCH_X32 ? AUDIT_ARCH_X86_64 : arch->audit;
+}
+
+/* The programs of one AUDIT_ARCH_* value: one, or two for x86_64 and x32. */
+static int append_audit(struct compiler *compiler, const struct arch *wide, const struct arch *x32) {
+        struct program *program = &compiler->program;
+        size_t jump;
+        int r;
+
+        if (!x32)
+                return error_trace(append_arch(compiler, wide));
+        if (!wide)
+                return error_trace(append_arch(compiler, x32));
+        emit_load(program, NUMBER_OFFSET);
+        emit(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32_NR_BIT, 0, 1));
+        jump = emit_jump(program);
+        r = append_arch(compiler, wide);
+        if (r)
+                return error_trace(r);
+        jump_here(program, jump);
+        return error_trace(append_arch(compiler, x32));
+}
+
+static int compile(struct compiler *compiler) {
+        const struct profile *profile = compiler->profile;
+        struct program *program = &compiler->program;
+        bool big = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__;
+        const struct arch *archs[32];
+        size_t n_archs = 0;
+        int r;
+
+        for (size_t i = 0; i < profile->n_archs && n_archs < 32; i++) {
+                const struct profile_arch *listed = &profile->archs[i];
+
+                if (!listed->arch || listed->arch->big_endian != big) {
+                        r = diag_add(compiler->diags, DIAG_ERROR, NULL, "architectures",
+                                     "%s cannot be compiled on this machine: its byte order is another",
+                                     listed->name);
+                        return r ? error_trace(r) : PROFILE_E_INVALID;
+                }
+                archs[n_archs++] = listed->arch;
+        }
+        emit_load(program, ARCH_OFFSET);
+        for (size_t i = 0; i < n_archs; i++) {
+                const struct arch *wide = NULL, *x32 = NULL;
+                bool done = false;
+                size_t jump;
+
+                for (size_t j = 0; j < n_archs; j++) {
+                        if (kernel_audit(archs[j]) != kernel_audit(archs[i]))
+                                continue;
+                        done |= j < i;
+                        if (archs[j]->audit == ARCH_X32)
+                                x32 = archs[j];
+                        else
+                                wide = archs[j];
+                }
+                if (done)
+                        continue;
+                jump = emit_if(program, BPF_JEQ, kernel_audit(archs[i]));
+                r = append_audit(compiler, wide, x32);
+                if (r)
+                        return error_trace(r);
+                jump_here(program, jump);
+        }
+        emit_return(program, SECCOMP_RET_KILL_THREAD);
+        return 0;
+}
+
+static void api_level_init(void) {
+        /* Without it libseccomp refuses actions that the running kernel, or a filter already in force, keeps
+         * it from probing; whether the kernel takes the program is decided when it is loaded. */
+        if (seccomp_api_get() < API_LEVEL)
+                seccomp_api_set(API_LEVEL);
+}
+
+int filter_compile(const struct profile *resolved, struct diags *diags, struct filter *ret) {
+        static pthread_once_t once = PTHREAD_ONCE_INIT;
+        struct filter built;
+        struct compiler *compiler;
+        int r;
+
+        if (!resolved->resolved)
+                return error_origin(-EINVAL);
+        if (!resolved->default_set)
+                return PROFILE_E_EMPTY;
+        pthread_once(&once, api_level_init);
+        compiler = calloc(1, sizeof(*compiler));
+        if (!compiler)
+                return error_origin(-ENOMEM);
+        compiler->profile = resolved;
+        compiler->diags = diags;
+        r = resolve_names(compiler);
+        if (!r)
+                r = compile(compiler);
+        if (!r && compiler->program.full) {
+                r = diag_add(
+                        diags, DIAG_ERROR, "filter-too-long", NULL,
+                        "the filter would be longer than the kernel's %u instructions; use fewer conditions "
+                        "or architectures",
+                        FILTER_MAX);
+                if (!r)
+                        r = PROFILE_E_INVALID;
+        }
+        if (!r) {
+                built = (struct filter){ .insns = compiler->program.insns, .n = compiler->program.n };
+                r = filter_copy(&built, ret);
+        }
+        for (size_t i = 0; compiler->numbers && i < resolved->n_rules; i++)
+                free(compiler->numbers[i]);
+        free(compiler->numbers);
+        free(compiler->newer);
+        free(compiler);
+        return error_trace(r);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* What a learner has seen, for the files that make a profile (learn_profile.c) and its evidence
+ * (write_evidence.c) of it. */
+
+#include "policy/learn.h"
+
+#define SEEN_PROGRAMS_MAX 16
+#define SEEN_SAMPLES_MAX  4
+#define SEEN_UNNAMED_MAX  4096
+
+struct seen_program {
+        char comm[EVENT_COMM_MAX];
+        uint64_t count;
+};
+
+/* All occurrences of one name, on all architectures. */
+struct seen {
+        const char *name; /* static storage */
+        uint64_t count, first_ns, last_ns;
+        uint32_t archs; /* bit i: arch_table[i] */
+
+        /* Arguments. blurred: rows were merged, or architectures disagree on what the arguments mean, so
+         * nothing may be asked of them. */
+        bool blurred, too_many;
+        uint8_t learn[EVENT_N_ARGS];      /* enum syscall_learn; meaningful once count > 0 */
+        uint64_t mask[EVENT_N_ARGS];      /* bits that matter on every architecture seen */
+        uint64_t bits[EVENT_N_ARGS];      /* of LEARN_BITS arguments: all bits ever set */
+        uint64_t (*values)[EVENT_N_ARGS]; /* owned; distinct tuples of LEARN_VALUES arguments, others 0 */
+        size_t n_values;
+
+        struct seen_program programs[SEEN_PROGRAMS_MAX];
+        size_t n_programs;
+        uint64_t other_programs; /* occurrences by programs beyond those */
+        struct event *samples;   /* owned; SEEN_SAMPLES_MAX at most, distinct details */
+        size_t n_samples;
+};
+
+struct seen_key {
+        uint32_t arch, nr;
+        struct seen *seen; /* NULL: the number has no name */
+};
+
+struct learn {
+        struct learn_options options;
+        struct seen **names; /* owned; sorted by name */
+        size_t n_names, size_names;
+        struct seen_key *keys; /* sorted by (arch, nr) */
+        size_t n_keys, size_keys;
+        struct learn_unnamed *unnamed; /* sorted by (arch, nr) */
+        size_t n_unnamed;
+        uint64_t unnamed_more;  /* occurrences that found the list full */
+        uint32_t archs;         /* bit i: arch_table[i] was seen */
+        const char **new_names; /* of learn_new_names() */
+};
+
+/* NULL when never seen. */
+const struct seen *learn_seen(const struct learn *learn, const char *name);
+
+/* The condition sets under which a call seen is allowed: n_alternatives rules of n_conditions each, all of
+ * them owned by *ret. None at all means: unconditionally. */
+struct alternatives {
+        struct condition *conditions;
+        size_t n_alternatives, n_conditions;
+};
+void alternatives_deinit(struct alternatives *alternatives);
+int learn_alternatives(const struct learn *learn, const struct seen *seen, struct alternatives *ret);
+
+/* Does the profile allow the name whatever the arguments, capabilities and kernel? */
+bool learn_allows_plainly(const struct profile *profile, const char *name);

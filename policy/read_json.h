@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * JSON text of strangers to a jansson tree, without what jansson would lose or leave to chance: unsigned
+ * numbers above 2^63, the lines of rules, nesting, duplicate keys, and the memory that a hostile file could
+ * ask for. Readers of profiles and policies take their trees from here.
+ */
+
+#include "base/diag.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define JSON_VALUES_MAX 131072 /* no profile comes near; a tree of that many stays below 64 MiB */
+
+struct json_document {
+        json_t *root;    /* owned */
+        unsigned *lines; /* owned; of each element of the array called "syscalls", if there is just one */
+        size_t n_lines;
+};
+
+#define JSON_DOCUMENT_INIT ((struct json_document){ 0 })
+
+/* 0, PROFILE_E_INVALID (diags say where), or -errno. */
+int json_document_read(const char *bytes, size_t n, struct diags *diags, struct json_document *ret);
+void json_document_deinit(struct json_document *document);
+
+enum json_number {
+        JSON_NUMBER_OK,
+        JSON_NUMBER_OTHER, /* not a number */
+        JSON_NUMBER_NEGATIVE,
+        JSON_NUMBER_FRACTION, /* or written with an exponent, which runtimes do not take either */
+        JSON_NUMBER_LARGE,    /* above 2^64-1 */
+};
+
+enum json_number json_uint64(const json_t *value, uint64_t *ret);
+bool json_is_number_text(const json_t *value); /* a large number in its string's clothes */
+/* The value as a person wrote it, shortened; containers as "an object" and the like. buf of at least 64. */
+const char *json_show(const json_t *value, char *buf, size_t size);
