@@ -27,8 +27,5 @@ void completeness_add(struct completeness *completeness, uint64_t count, uint64_
                       uint64_t last_ns);
 /* 0 … 1; 1 when nothing was seen. */
 double completeness_chance_new(const struct completeness *completeness);
-/* "112 distinct calls, 9 of them seen only once; the chance that the next call is new is about 0.02 %; the
- * last new one appeared 1.3 s into a recording of 2.0 s" */
-*appeared 1.3 s before the end " */
-        void
-        completeness_text(const struct completeness *completeness, struct buf *to);
+/* "112 distinct calls, 9 of them seen only once; the chance that the next call is new is about 0.02 %; …" */
+void completeness_text(const struct completeness *completeness, struct buf *to);

@@ -287,6 +287,8 @@ int learn_add(struct learn *learn, const struct event *event) {
         struct seen *seen;
         int r;
 
+        if (event->flags & EVENT_ASSUMED)
+                return 0; /* nobody saw it; learn_assumed[] speaks for it */
         r = key_get(learn, event, &seen);
         if (r)
                 return error_trace(r);
