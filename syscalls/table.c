@@ -89,10 +89,20 @@ size_t syscall_class_mask(uint32_t audit, uint32_t nr, uint64_t ret_mask[6]) {
 }
 
 const struct constant_set *constant_set_by_name(const char *name) {
-        for (size_t i = 0; name && i < n_constant_sets; i++)
-                if (!strcmp(constant_sets[i].name, name))
-                        return &constant_sets[i];
-        return NULL;
+        size_t low = 0, high = n_constant_sets;
+
+        if (!name)
+                return NULL;
+        /* the first of that name: the plain set, before its variants */
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+
+                if (strcmp(constant_sets[middle].name, name) < 0)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        return low < n_constant_sets && !strcmp(constant_sets[low].name, name) ? &constant_sets[low] : NULL;
 }
 
 static const struct constant_set *set_variant(const struct constant_set *set, const struct arch *arch) {
