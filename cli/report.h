@@ -18,6 +18,7 @@
 
 struct report_options {
         unsigned width; /* columns, or REPORT_WIDTH_WHOLE */
+        bool enforced;  /* the refusals happened, instead of being what would have happened */
         /* The rule that decided, "syscalls[3]" or "defaultAction"; NULL when unknown. May itself be NULL.
          * The text must hold until the next call. */
         const char *(*rule_text)(void *data, const struct event *event);

@@ -68,16 +68,20 @@ static void put_clean(struct buf *to, const char *text) {
         }
 }
 
+void event_text_args(struct buf *to, const struct event *event) {
+        if (event->detail[0]) {
+                put_clean(to, event->detail);
+                return;
+        }
+        for (size_t i = 0; i < EVENT_N_ARGS; i++)
+                buf_printf(to, "%s0x%" PRIx64, i > 0 ? ", " : "", event->args[i]);
+}
+
 void event_text_call(struct buf *to, const struct event *event) {
         char label[32];
 
         buf_printf(to, "%s(", syscall_label(event->arch, event->nr, label, sizeof(label)));
-        if (event->detail[0]) {
-                put_clean(to, event->detail);
-        } else {
-                for (size_t i = 0; i < EVENT_N_ARGS; i++)
-                        buf_printf(to, "%s0x%" PRIx64, i > 0 ? ", " : "", event->args[i]);
-        }
+        event_text_args(to, event);
         buf_putc(to, ')');
 }
 

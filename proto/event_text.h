@@ -14,6 +14,9 @@ void event_text(struct buf *to, const struct event *event);
 /* "openat(AT_FDCWD, \"x\", O_RDONLY)"; six hex numbers when the arguments were not decoded. */
 void event_text_call(struct buf *to, const struct event *event);
 
+/* What stands between the parentheses. */
+void event_text_args(struct buf *to, const struct event *event);
+
 /* "SECCOMP_RET_ERRNO(EPERM)", "SECCOMP_RET_KILL_PROCESS": the verdict as the kernel's headers name it. */
 const char *event_text_code(uint32_t verdict, char *buf, size_t size); /* size >= 48 */
 /* The same without the data: "SECCOMP_RET_ERRNO". Static storage; NULL for a value no kernel knows. */
