@@ -25,7 +25,7 @@ enum {
 
 struct launch_options {
         char *const *argv; /* NULL-terminated, argv[0] as typed; searched in PATH */
-        const struct filter *filter;
+        const struct filter *filter; /* NULL: none, the program runs as it is */
         bool listener; /* the filter notifies: a listener is wanted */
         unsigned filter_flags; /* SECCOMP_FILTER_FLAG_LOG and _SPEC_ALLOW of the profile */
         /* What the program shall find: the state before callgate changed anything of its own. */

@@ -16,7 +16,7 @@ struct peer {
         pid_t pid;
         int fd; /* owned; -1 once the supervisor is gone */
         struct buf payload;
-        char error[256];
+        char error[512];
 };
 
 #define PEER_INIT ((struct peer){ .pid = -1, .fd = -1 })

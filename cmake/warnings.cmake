@@ -4,7 +4,7 @@ add_compile_options(
   -Wpointer-arith -Wwrite-strings -Wundef -Wvla -Wimplicit-fallthrough
   -Werror=missing-prototypes -Werror=strict-prototypes -Werror=implicit-function-declaration
   -Werror=return-type -Werror=format=2 -Werror=shadow -Werror=incompatible-pointer-types
-  -Werror=int-conversion -Wno-format-nonliteral
+  -Werror=int-conversion -Wno-format-nonliteral -Wno-format-truncation
   -fno-common -fstack-protector-strong -fno-omit-frame-pointer)
 add_compile_definitions(_GNU_SOURCE CALLGATE_VERSION="${PROJECT_VERSION}")
 include_directories(${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)

@@ -210,7 +210,6 @@ static void on_ended(uv_async_t *async) {
         if (client->session_ended || !receiver_done(&client->receiver))
                 return;
         receiver_join(&client->receiver);
-        session_finish(client->session);
         client->session_ended = true;
         if (client->socket_open) {
                 client->sending = SENDING_FINAL;

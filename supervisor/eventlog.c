@@ -53,36 +53,42 @@ static void *writer(void *data) {
         return NULL;
 }
 
-int eventlog_start(struct eventlog *log, int fd, const char *label, uint64_t now_ns) {
+static void eventlog_free(struct eventlog *log) {
+        fd_close(log->fd);
+        buf_deinit(&log->waiting);
+        buf_deinit(&log->writing);
+        buf_deinit(&log->scratch);
+        pthread_cond_destroy(&log->wake);
+        pthread_mutex_destroy(&log->lock);
+        free(log);
+}
+
+int eventlog_new(int fd, const char *label, uint64_t now_ns, struct eventlog **ret) {
+        struct eventlog *log = calloc(1, sizeof(*log));
         pthread_condattr_t attributes;
         int r;
 
-        *log = (struct eventlog){
-                .fd = fd,
-                .waiting = BUF_INIT(EVENTLOG_BUFFER),
-                .writing = BUF_INIT(EVENTLOG_BUFFER),
-                .scratch = BUF_INIT(64u << 10),
-        };
-        r = event_file_put_header(&log->waiting, label, now_ns);
-        if (r)
-                goto fail;
+        if (!log) {
+                fd_close(fd);
+                return error_origin(-ENOMEM);
+        }
+        log->fd = fd;
+        log->waiting = log->writing = BUF_INIT(EVENTLOG_BUFFER);
+        log->scratch = BUF_INIT(EVENT_FILE_RECORD_MAX);
         pthread_mutex_init(&log->lock, NULL);
         pthread_condattr_init(&attributes);
         pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
         pthread_cond_init(&log->wake, &attributes);
         pthread_condattr_destroy(&attributes);
-        r = -pthread_create(&log->thread, NULL, writer, log);
+        r = event_file_put_header(&log->waiting, label, now_ns);
+        if (!r)
+                r = -pthread_create(&log->thread, NULL, writer, log);
         if (r) {
-                pthread_cond_destroy(&log->wake);
-                pthread_mutex_destroy(&log->lock);
-                goto fail;
+                eventlog_free(log);
+                return error_origin(r);
         }
-        log->running = true;
+        *ret = log;
         return 0;
-fail:
-        buf_deinit(&log->waiting);
-        log->fd = fd_close(log->fd);
-        return error_trace(r);
 }
 
 void eventlog_append(struct eventlog *log, const struct event *event) {
@@ -113,7 +119,7 @@ void eventlog_counts(struct eventlog *log, struct ledger *ledger) {
         pthread_mutex_unlock(&log->lock);
 }
 
-void eventlog_finish(struct eventlog *log, struct ledger *ledger) {
+struct eventlog *eventlog_finish(struct eventlog *log, struct ledger *ledger) {
         pthread_mutex_lock(&log->lock);
         ledger->written = log->n_written;
         ledger->unwritten = log->n_lost;
@@ -128,11 +134,6 @@ void eventlog_finish(struct eventlog *log, struct ledger *ledger) {
                 ledger->unwritten += ledger->written;
                 ledger->written = 0;
         }
-        log->running = false;
-        log->fd = fd_close(log->fd);
-        buf_deinit(&log->waiting);
-        buf_deinit(&log->writing);
-        buf_deinit(&log->scratch);
-        pthread_cond_destroy(&log->wake);
-        pthread_mutex_destroy(&log->lock);
+        eventlog_free(log);
+        return NULL;
 }

@@ -19,23 +19,24 @@
 #define EVENTLOG_BUFFER    (8u << 20) /* bytes waiting; a second such buffer is being written */
 
 struct eventlog {
-        int fd; /* owned; -1: no stream */
+        int fd; /* owned */
         pthread_t thread;
         pthread_mutex_t lock;
         pthread_cond_t wake; /* only signalled at the end */
         struct buf waiting, writing, scratch;
         uint64_t n_written, n_lost;
-        bool running, stopping, broken;
+        bool stopping, broken;
 };
 
-/* Starts the writer; eats fd. label goes into the header. 0 or -errno (fd is closed then). */
-int eventlog_start(struct eventlog *log, int fd, const char *label, uint64_t now_ns);
+/* Starts the writer; eats fd, also on failure. label goes into the header. 0 or -errno. */
+int eventlog_new(int fd, const char *label, uint64_t now_ns, struct eventlog **ret);
 
 /* Appends one event, or counts it as lost. */
 void eventlog_append(struct eventlog *log, const struct event *event);
 
-/* Writes what waits and the closing ledger, whose written and unwritten fields it fills in; ends the thread. */
-void eventlog_finish(struct eventlog *log, struct ledger *ledger);
+/* Writes what waits and the closing ledger, whose written and unwritten fields it fills in; ends the thread
+ * and frees. Returns NULL. */
+struct eventlog *eventlog_finish(struct eventlog *log, struct ledger *ledger);
 
 /* What has been written and lost so far. */
 void eventlog_counts(struct eventlog *log, struct ledger *ledger);

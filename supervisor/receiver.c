@@ -62,6 +62,7 @@ static void *run(void *data) {
                 if (r == -EINTR)
                         r = 0;
         } while ((r == 0 || r == SESSION_E_IDLE) && !atomic_load(&receiver->stopping));
+        session_finish(receiver->session);
         atomic_store(&receiver->done, true);
         receiver->on_end(receiver->data, r < 0 ? r : 0);
         return NULL;

@@ -39,19 +39,31 @@ struct call {
 
 /* ---- verdict ---- */
 
+#define CACHED_NRS 512
+
+/* Verdicts that do not depend on arguments, of the native architecture. */
+struct verdict_cache {
+        uint32_t verdicts[CACHED_NRS];
+        uint8_t known[CACHED_NRS];
+};
+
 static uint32_t verdict_of(struct session *session, const struct seccomp_data *data) {
-        bool cacheable = data->arch == arch_native()->audit && (uint32_t)data->nr < SESSION_CACHED_NRS;
+        bool cacheable = data->arch == arch_native()->audit && (uint32_t)data->nr < CACHED_NRS;
+        struct verdict_cache *cache;
         bool on_arguments = true;
         uint32_t verdict;
 
         if (session->filter.n == 0)
                 return SECCOMP_RET_USER_NOTIF;
-        if (cacheable && session->verdict_known[data->nr])
-                return session->verdicts[data->nr];
+        if (!session->verdicts)
+                session->verdicts = calloc(1, sizeof(*session->verdicts));
+        cache = session->verdicts;
+        if (cache && cacheable && cache->known[data->nr])
+                return cache->verdicts[data->nr];
         verdict = filter_simulate(&session->filter, data, &on_arguments);
-        if (cacheable && !on_arguments) {
-                session->verdicts[data->nr] = verdict;
-                session->verdict_known[data->nr] = 1;
+        if (cache && cacheable && !on_arguments) {
+                cache->verdicts[data->nr] = verdict;
+                cache->known[data->nr] = 1;
         }
         return verdict;
 }
@@ -62,7 +74,8 @@ static bool tracks_exec(struct session *session) {
 
         for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
                 struct seccomp_data data = { .nr = numbers[i], .arch = arch_native()->audit };
-                uint32_t verdict = verdict_of(session, &data);
+                uint32_t verdict = session->filter.n == 0 ? SECCOMP_RET_USER_NOTIF :
+                                                            filter_simulate(&session->filter, &data, NULL);
 
                 if (verdict == SECCOMP_RET_ALLOW || session->options.mode == WIRE_MODE_ENFORCE)
                         return false;
@@ -221,8 +234,8 @@ static int call_answer(struct session *session, struct call *call) {
 static void call_record(struct session *session, struct call *call) {
         struct event *row = call->row;
 
-        if (session->eventlog.running)
-                eventlog_append(&session->eventlog, &call->event);
+        if (session->eventlog)
+                eventlog_append(session->eventlog, &call->event);
         if (!row) {
                 session->ledger.dropped++;
                 return;
@@ -301,7 +314,6 @@ int session_new(const struct kernel *kernel, int listener_fd, int sink_fd, const
         session->listener_fd = listener_fd;
         session->options = *options;
         session->options.filter = NULL;
-        session->eventlog.fd = -1;
         pthread_mutex_init(&session->lock, NULL);
         tally_init(&session->tally);
         session->label = strdup(options->label ? options->label : "");
@@ -316,7 +328,7 @@ int session_new(const struct kernel *kernel, int listener_fd, int sink_fd, const
         session->options.label = session->label;
         tasks_init(&session->tasks, kernel, tracks_exec(session));
         if (sink_fd >= 0) {
-                r = eventlog_start(&session->eventlog, sink_fd, session->label, kernel->now(kernel->data));
+                r = eventlog_new(sink_fd, session->label, kernel->now(kernel->data), &session->eventlog);
                 if (r) {
                         session_free(session);
                         return error_trace(r);
@@ -332,8 +344,9 @@ struct session *session_free(struct session *session) {
 
         if (!session)
                 return NULL;
-        if (session->eventlog.running)
-                eventlog_finish(&session->eventlog, &ledger);
+        if (session->eventlog)
+                eventlog_finish(session->eventlog, &ledger);
+        free(session->verdicts);
         fd_close(session->listener_fd);
         tally_deinit(&session->tally);
         tasks_deinit(&session->tasks);
@@ -345,18 +358,30 @@ struct session *session_free(struct session *session) {
 }
 
 void session_finish(struct session *session) {
+        struct eventlog *eventlog;
+        struct ledger ledger;
+
         pthread_mutex_lock(&session->lock);
         session->ledger.merged = session->tally.merged;
-        if (session->eventlog.running)
-                eventlog_finish(&session->eventlog, &session->ledger);
+        ledger = session->ledger;
+        eventlog = session->eventlog;
+        session->eventlog = NULL;
+        pthread_mutex_unlock(&session->lock);
+        if (!eventlog)
+                return;
+        /* The sink may be slow; snapshots must not wait for it. */
+        eventlog_finish(eventlog, &ledger);
+        pthread_mutex_lock(&session->lock);
+        session->ledger.written = ledger.written;
+        session->ledger.unwritten = ledger.unwritten;
         pthread_mutex_unlock(&session->lock);
 }
 
 void session_ledger(struct session *session, struct ledger *ret) {
         pthread_mutex_lock(&session->lock);
         session->ledger.merged = session->tally.merged;
-        if (session->eventlog.running)
-                eventlog_counts(&session->eventlog, &session->ledger);
+        if (session->eventlog)
+                eventlog_counts(session->eventlog, &session->ledger);
         *ret = session->ledger;
         pthread_mutex_unlock(&session->lock);
 }

@@ -28,7 +28,7 @@ enum {
         SESSION_E_ENDED = 2, /* the last task is gone; there will never be anything again */
 };
 
-#define SESSION_CACHED_NRS 512
+struct verdict_cache;
 
 struct session_options {
         enum wire_mode mode;
@@ -48,14 +48,12 @@ struct session {
         struct ledger ledger;
         struct tally tally;
         struct tasks tasks;
-        struct eventlog eventlog;
+        struct eventlog *eventlog; /* owned; NULL: no stream */
         uint64_t last_id; /* of the notification received last */
         bool any_id;
         uint64_t last_error_ns; /* own trouble is logged at most once a second */
 
-        /* Verdicts that do not depend on arguments, for the native architecture. */
-        uint32_t verdicts[SESSION_CACHED_NRS];
-        uint8_t verdict_known[SESSION_CACHED_NRS];
+        struct verdict_cache *verdicts; /* owned; made at the first call, idle sessions stay small */
 };
 
 /* Eats listener_fd and sink_fd (-1: no event stream), also on failure. */
@@ -66,7 +64,8 @@ struct session *session_free(struct session *session);
 /* One call from receive to record. 0, SESSION_E_*, -EINTR, or another -errno after which nothing can go on. */
 int session_step(struct session *session);
 
-/* Closes the event stream; afterwards the ledger is final. Called once, when nobody steps any more. */
+/* Writes out the event stream, however long its sink takes; afterwards the ledger is final. Called once, when
+ * nobody steps any more, and not on the loop's thread. */
 void session_finish(struct session *session);
 
 /* Copies the ledger as it is now. */

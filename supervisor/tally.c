@@ -5,6 +5,7 @@
 
 #include "supervisor/tally.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* From a path on the command line to a profile that can be used. */
+
+#include "cli/options.h"
+
+#include <linux/seccomp.h>
+
+#include "base/error.h"
+#include "cli/exit.h"
+#include "cli/say.h"
+#include "policy/compile.h"
+#include "policy/read_oci.h"
+#include "policy/resolve.h"
+
+int options_profile(const char *path, struct profile **ret_resolved, struct filter *ret_filter) {
+        struct profile_context context;
+        struct diags diags = DIAGS_INIT;
+        cleanup_profile struct profile *profile = NULL, *resolved = NULL;
+        int r = profile_context_machine(&context);
+
+        if (!r)
+                r = profile_read_file(path, &diags, &profile);
+        if (!r)
+                r = profile_resolve(profile, &context, &diags, &resolved);
+        if (!r && ret_filter)
+                r = filter_compile(resolved, &diags, ret_filter);
+        say_diags(&diags, false);
+        diags_deinit(&diags);
+        if (r == PROFILE_E_EMPTY) {
+                say_error("%s: asks for no filter at all (no default action and no rules); nothing would be "
+                          "refused",
+                          path);
+                return EXIT_USAGE;
+        }
+        if (r > 0)
+                return EXIT_USAGE;
+        if (r < 0)
+                return say_trouble(r, path);
+        *ret_resolved = resolved;
+        resolved = NULL;
+        return 0;
+}
+
+unsigned options_filter_flags(const struct profile *resolved) {
+        return resolved->flags & (SECCOMP_FILTER_FLAG_LOG | SECCOMP_FILTER_FLAG_SPEC_ALLOW);
+}

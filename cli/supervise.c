@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * One supervised program from start to result. What must stay true: nothing of ours is left behind on any
+ * way out, the program's status is never replaced by accident, and a result that is not whole says so.
+ */
+
+#include "cli/supervise.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/job.h"
+#include "agent/launch.h"
+#include "agent/peer.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/output.h"
+#include "cli/exit.h"
+#include "cli/say.h"
+#include "proto/event_file.h"
+
+#define NOTICE_MS 2000 /* until we say that we wait for processes left behind */
+#define GRACE_MS  200  /* --detach: most sessions end with their first process */
+
+struct supervision {
+        const struct supervise_options *options;
+        struct supervise_result *result;
+        struct job job;
+        struct peer peer;
+        struct launch launch;
+        struct output events;
+        bool have_events;
+        int stream_fd; /* our end of the event stream, when on_event is wanted */
+        int sink_fd;   /* the supervisor's end; borrowed from events, or a pipe's */
+        bool own_sink;
+        pthread_t printer;
+        bool printing;
+        bool peer_over; /* final result, or gone */
+        bool snapshot;  /* rows of a snapshot are coming */
+        bool snapshot_done;
+        struct timespec ended_at;
+};
+
+/* ---- the event stream ---- */
+
+/* Reads the stream on a thread of its own, so that a slow terminal delays neither results nor signals. */
+static void *print_events(void *data) {
+        struct supervision *supervision = data;
+        struct event_file *file;
+        struct event event;
+        struct buf bytes = BUF_INIT(0);
+        int r = event_file_open(fd_take(&supervision->stream_fd), &file);
+
+        if (r)
+                return NULL;
+        if (supervision->have_events) {
+                event_file_put_header(&bytes, event_file_label(file), event_file_start_ns(file));
+                fwrite(bytes.data, 1, bytes.n, supervision->events.stream);
+        }
+        while ((r = event_file_next(file, &event)) == 0) {
+                if (supervision->have_events) {
+                        buf_reset(&bytes);
+                        event_file_put_event(&bytes, &event);
+                        fwrite(bytes.data, 1, bytes.n, supervision->events.stream);
+                }
+                supervision->options->on_event(supervision->options->data, &event);
+        }
+        if (r == EVENT_FILE_E_END && supervision->have_events) {
+                buf_reset(&bytes);
+                event_file_put_ledger(&bytes, event_file_ledger(file));
+                fwrite(bytes.data, 1, bytes.n, supervision->events.stream);
+        }
+        buf_deinit(&bytes);
+        event_file_close(file);
+        return NULL;
+}
+
+static int open_events(struct supervision *supervision) {
+        const struct supervise_options *options = supervision->options;
+        int fds[2], r;
+
+        if (options->events_path) {
+                r = output_open(&supervision->events, options->events_path);
+                if (r) {
+                        say_error("--events %s: cannot be written: %s", options->events_path, strerror(-r));
+                        return EXIT_USAGE;
+                }
+                supervision->have_events = true;
+                supervision->sink_fd = fileno(supervision->events.stream);
+        }
+        if (options->on_event) {
+                if (pipe2(fds, O_CLOEXEC) < 0)
+                        return say_trouble(error_origin(-errno), "event stream");
+                supervision->stream_fd = fds[0];
+                supervision->sink_fd = fds[1];
+                supervision->own_sink = true;
+        }
+        return 0;
+}
+
+/* ---- start ---- */
+
+static int peer_failure(struct supervision *supervision, int r, const char *doing) {
+        if (r > 0)
+                say_error("%s", supervision->peer.error);
+        else
+                say_trouble(r, doing);
+        return EXIT_TROUBLE;
+}
+
+static int launch_failure(struct supervision *supervision, int r) {
+        switch (r) {
+        case LAUNCH_E_NOT_FOUND:
+        case LAUNCH_E_NOT_EXECUTABLE:
+                say_error("%s", supervision->launch.error);
+                return r == LAUNCH_E_NOT_FOUND ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
+        case LAUNCH_E_SUPERVISED:
+        case LAUNCH_E_FILTER:
+        case LAUNCH_E_TIME:
+                say_error("%s", supervision->launch.error);
+                return EXIT_TROUBLE;
+        default:
+                return say_trouble(r, "launch");
+        }
+}
+
+static char *command_line(char *const *argv) {
+        struct buf text = BUF_INIT(EVENT_FILE_LABEL_MAX);
+
+        for (size_t i = 0; argv[i]; i++) {
+                if (i > 0)
+                        buf_putc(&text, ' ');
+                buf_puts(&text, argv[i]);
+        }
+        text.error = 0; /* a long one is cut */
+        return text.data ? text.data : strdup("");
+}
+
+/*
+ * Pipes and files that only the program should hold: as long as we had a copy of a pipe's end, the process at
+ * the other end could not see the program close it. Standard error stays, for what we have to say.
+ */
+static void release_descriptors(struct supervision *supervision) {
+        int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+        if (null < 0)
+                return;
+        dup2(null, STDIN_FILENO);
+        if (!supervision->options->keep_stdout)
+                dup2(null, STDOUT_FILENO);
+        fd_close(null);
+        /* Every descriptor of ours is close-on-exec; those that are not came from whoever started us. */
+        for (int fd = STDERR_FILENO + 1; fd < 1024; fd++) {
+                int flags = fcntl(fd, F_GETFD);
+
+                if (flags >= 0 && !(flags & FD_CLOEXEC))
+                        fd_close(fd);
+        }
+}
+
+static int start(struct supervision *supervision) {
+        const struct supervise_options *options = supervision->options;
+        char *label = command_line(options->argv);
+        struct peer_options peer_options = {
+                .mode = options->mode,
+                .sink = supervision->sink_fd >= 0,
+                .decode_all = supervision->sink_fd >= 0,
+                .filter = options->enforcing,
+                .label = label ? label : "",
+        };
+        struct launch_options launch_options = {
+                .argv = options->argv,
+                .filter = options->installed,
+                .listener = true,
+                .filter_flags = options->filter_flags,
+                .mask = &supervision->job.mask,
+                .on_child = &supervision->job.on_child,
+        };
+        int r = peer_start(&supervision->peer, &peer_options);
+
+        free(label);
+        if (r)
+                return peer_failure(supervision, r, "start of the supervisor");
+        /* While we hold the listener, nobody of the same user shall take it from us. */
+        prctl(PR_SET_DUMPABLE, 0);
+        r = launch_start(&launch_options, &supervision->launch);
+        if (r) {
+                prctl(PR_SET_DUMPABLE, 1);
+                return launch_failure(supervision, r);
+        }
+        supervision->job.pid = supervision->launch.pid;
+        supervision->result->no_new_privs = supervision->launch.no_new_privs;
+        r = peer_hand_over(&supervision->peer, supervision->launch.listener_fd, supervision->sink_fd);
+        supervision->launch.listener_fd = fd_close(supervision->launch.listener_fd);
+        prctl(PR_SET_DUMPABLE, 1);
+        if (r) {
+                launch_abort(&supervision->launch);
+                return peer_failure(supervision, r, "hand-over of the listener");
+        }
+        launch_go(&supervision->launch);
+        if (supervision->own_sink) {
+                supervision->sink_fd = fd_close(supervision->sink_fd);
+                supervision->own_sink = false;
+        }
+        release_descriptors(supervision);
+        if (options->on_event) {
+                r = -pthread_create(&supervision->printer, NULL, print_events, supervision);
+                if (r)
+                        return say_trouble(error_origin(r), "event stream");
+                supervision->printing = true;
+        }
+        return 0;
+}
+
+/* ---- waiting ---- */
+
+static int on_peer(struct supervision *supervision) {
+        struct supervise_result *result = supervision->result;
+        struct message message;
+        int r = peer_receive(&supervision->peer, &message);
+
+        if (r > 0) {
+                snprintf(result->missing, sizeof(result->missing), "%.255s", supervision->peer.error);
+                supervision->peer_over = true;
+                return 0;
+        }
+        if (r)
+                return say_trouble(r, "result");
+        switch (message.number) {
+        case MESSAGE_ROW:
+                r = supervision->options->on_row(supervision->options->data, &message.event);
+                return r ? say_trouble(r, "result") : 0;
+        case MESSAGE_RESULT:
+                result->ledger = message.result.ledger;
+                if (message.result.final) {
+                        result->finished = true;
+                        supervision->peer_over = true;
+                } else {
+                        result->n_left = message.result.n_tasks;
+                        supervision->snapshot_done = true;
+                }
+                return 0;
+        default:
+                return say_trouble(error_origin(-EPROTO), "result");
+        }
+}
+
+static long since_end_ms(const struct supervision *supervision) {
+        struct timespec now;
+
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        return (now.tv_sec - supervision->ended_at.tv_sec) * 1000 +
+               (now.tv_nsec - supervision->ended_at.tv_nsec) / 1000000;
+}
+
+/* Ask for what there is so far and leave the supervisor to the processes that remain. */
+static int ask_snapshot(struct supervision *supervision) {
+        if (supervision->snapshot)
+                return 0;
+        supervision->snapshot = true;
+        return peer_send(&supervision->peer, MESSAGE_SNAPSHOT) == 0 ? 0 : -1;
+}
+
+/*
+ * --detach: the caller's process exits with the program's status; a child goes on to collect the result and
+ * write it. Only where there is a file to write.
+ */
+static int go_to_background(struct supervision *supervision) {
+        pid_t pid = fork();
+        int null;
+
+        if (pid < 0)
+                return say_trouble(error_origin(-errno), "detach");
+        if (pid > 0) {
+                say("left the supervisor (pid %d) behind for the processes that remain; results are written when "
+                    "the last one is gone",
+                    (int)supervision->peer.pid);
+                _exit(job_exit_code(supervision->job.status));
+        }
+        setsid();
+        null = open("/dev/null", O_RDWR | O_CLOEXEC);
+        if (null >= 0) {
+                dup2(null, STDIN_FILENO);
+                dup2(null, STDOUT_FILENO);
+                dup2(null, STDERR_FILENO);
+                fd_close(null);
+        }
+        supervision->result->detached = true;
+        return 0;
+}
+
+static int wait_for_end(struct supervision *supervision) {
+        const struct supervise_options *options = supervision->options;
+        bool noticed = false;
+        int r;
+
+        while (!(supervision->peer_over && supervision->job.ended) && !supervision->snapshot_done) {
+                struct pollfd fds[] = {
+                        { .fd = supervision->job.signal_fd, .events = POLLIN },
+                        { .fd = supervision->peer_over ? -1 : supervision->peer.fd, .events = POLLIN },
+                };
+                bool left = supervision->job.ended && !supervision->peer_over && !supervision->snapshot &&
+                            !supervision->result->detached;
+                long limit = options->detach ? GRACE_MS : NOTICE_MS;
+                int timeout = left && !noticed ? (int)(limit - since_end_ms(supervision)) : -1;
+
+                r = poll(fds, 2, timeout < 0 && left && !noticed ? 0 : timeout);
+                if (r < 0 && errno != EINTR)
+                        return say_trouble(error_origin(-errno), "wait");
+                if (r == 0 && left) {
+                        noticed = true;
+                        if (!options->detach)
+                                say("the program has ended; waiting for processes it left behind (ctrl-C: stop "
+                                    "waiting, keep them supervised)");
+                        else if (options->deferred_output)
+                                r = go_to_background(supervision);
+                        else if (ask_snapshot(supervision) < 0)
+                                supervision->peer_over = true;
+                        if (r)
+                                return r;
+                        continue;
+                }
+                if (fds[0].revents) {
+                        r = job_on_signal(&supervision->job);
+                        if (r < 0)
+                                return say_trouble(r, "wait");
+                        if (r == JOB_E_ENDED)
+                                clock_gettime(CLOCK_MONOTONIC, &supervision->ended_at);
+                        if (r == JOB_E_INTERRUPTED && ask_snapshot(supervision) < 0)
+                                supervision->peer_over = true;
+                }
+                if (fds[1].revents) {
+                        r = on_peer(supervision);
+                        if (r)
+                                return r;
+                }
+        }
+        return 0;
+}
+
+/* ---- end ---- */
+
+static void judge(struct supervision *supervision) {
+        struct supervise_result *result = supervision->result;
+        const struct ledger *ledger = &result->ledger;
+
+        if (result->missing[0])
+                return;
+        if (!result->finished)
+                snprintf(result->missing, sizeof(result->missing), "%u processes are still running", result->n_left);
+        else if (ledger->dropped > 0)
+                snprintf(result->missing, sizeof(result->missing), "%llu calls were not recorded",
+                         (unsigned long long)ledger->dropped);
+        else if (ledger->received != ledger->answered + ledger->gone + ledger->pending ||
+                 ledger->received != ledger->recorded + ledger->dropped)
+                snprintf(result->missing, sizeof(result->missing), "the ledger does not balance");
+        else if (supervision->options->events_path && ledger->unwritten > 0)
+                snprintf(result->missing, sizeof(result->missing), "%llu events are missing from %s",
+                         (unsigned long long)ledger->unwritten, supervision->options->events_path);
+        result->complete = result->missing[0] == 0;
+}
+
+static int finish(struct supervision *supervision) {
+        struct supervise_result *result = supervision->result;
+        int r;
+
+        result->exit_code = job_exit_code(supervision->job.status);
+        result->signalled = WIFSIGNALED(supervision->job.status);
+        r = launch_executed(&supervision->launch);
+        if (r)
+                return launch_failure(supervision, r);
+        if (supervision->snapshot_done)
+                peer_send(&supervision->peer, MESSAGE_DETACH);
+        else if (supervision->printing) {
+                pthread_join(supervision->printer, NULL);
+                supervision->printing = false;
+        }
+        judge(supervision);
+        if (supervision->have_events && !supervision->printing) {
+                supervision->have_events = false;
+                r = output_commit(&supervision->events);
+                if (r) {
+                        say_error("--events %s: cannot be written: %s", supervision->options->events_path,
+                                  strerror(-r));
+                        return EXIT_TROUBLE;
+                }
+        }
+        return 0;
+}
+
+int supervise(const struct supervise_options *options, struct supervise_result *ret) {
+        struct supervision supervision = {
+                .options = options,
+                .result = ret,
+                .job = { .pid = -1, .signal_fd = -1 },
+                .peer = PEER_INIT,
+                .launch = LAUNCH_INIT,
+                .events = OUTPUT_INIT,
+                .stream_fd = -1,
+                .sink_fd = -1,
+        };
+        int r;
+
+        *ret = (struct supervise_result){ 0 };
+        r = job_init(&supervision.job);
+        if (r)
+                return say_trouble(r, "signals");
+        r = open_events(&supervision);
+        if (!r)
+                r = start(&supervision);
+        if (!r)
+                r = wait_for_end(&supervision);
+        if (!r)
+                r = finish(&supervision);
+        if (supervision.have_events)
+                output_abort(&supervision.events);
+        if (supervision.own_sink)
+                fd_close(supervision.sink_fd);
+        fd_close(supervision.stream_fd);
+        peer_deinit(&supervision.peer);
+        launch_deinit(&supervision.launch);
+        job_deinit(&supervision.job);
+        return r;
+}

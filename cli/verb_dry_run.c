@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* callgate dry-run: everything a profile would refuse is notified, answered CONTINUE and shown. */
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/notify.h"
+#include "base/error.h"
+#include "base/output.h"
+#include "cli/exit.h"
+#include "cli/options.h"
+#include "cli/report.h"
+#include "cli/say.h"
+#include "cli/supervise.h"
+#include "cli/verbs.h"
+#include "policy/match.h"
+#include "proto/event_json.h"
+#include "proto/event_text.h"
+
+static const char help[] =
+        "usage: callgate dry-run --profile PROFILE [OPTION…] -- COMMAND [ARGUMENT…]\n"
+        "\n"
+        "Runs COMMAND without refusing anything and shows every call that PROFILE would have\n"
+        "refused: program, call, arguments, count, what the kernel would have done, and the\n"
+        "rule that decided. COMMAND's output and exit status are untouched; the result goes to\n"
+        "standard error.\n"
+        "\n"
+        "  -p, --profile FILE       seccomp profile: OCI or docker JSON ('-': standard input)\n"
+        "  -o, --output FILE        write the result to FILE instead\n"
+        "      --json               as one JSON document (with --all: one object per event first)\n"
+        "  -a, --all                print each occurrence as it happens\n"
+        "      --events FILE        keep every occurrence in FILE (callgate events reads it)\n"
+        "      --fix FILE           write the rule that would allow what was refused\n"
+        "      --fail-on-violation  exit 3 if anything would have been refused\n"
+        "      --detach             do not wait for processes that outlive the first one\n"
+        "      --allow-incomplete   do not exit 4 when the result has a hole\n"
+        "  -h, --help               this text\n"
+        "\n"
+        "example: callgate dry-run --profile strict.json -- nginx -g 'daemon off;'\n";
+
+struct dry_run {
+        const char *profile_path, *output_path, *fix_path, *events_path;
+        bool json, all, fail, detach, allow_incomplete;
+        struct profile *resolved;
+        struct filter enforcing, installed;
+        struct report *report;
+};
+
+static const char *rule_text(void *data, const struct event *event) {
+        const struct dry_run *run = data;
+        struct match match;
+
+        match_call(run->resolved, event->arch, event->nr, event->args, &match);
+        return match.place; /* the profile's */
+}
+
+static int on_row(void *data, const struct event *event) {
+        struct dry_run *run = data;
+
+        return report_add(run->report, event);
+}
+
+static void on_event(void *data, const struct event *event) {
+        struct dry_run *run = data;
+        struct buf line = BUF_INIT(0);
+
+        if (run->json)
+                event_json(&line, event, rule_text(run, event));
+        else
+                event_text(&line, event);
+        buf_putc(&line, '\n');
+        fputs(buf_string(&line), stderr);
+        buf_deinit(&line);
+}
+
+static int parse(struct dry_run *run, int argc, char **argv) {
+        enum { JSON = 256, EVENTS, FIX, FAIL, DETACH, INCOMPLETE };
+        static const struct option options[] = {
+                { "profile", required_argument, NULL, 'p' },
+                { "output", required_argument, NULL, 'o' },
+                { "json", no_argument, NULL, JSON },
+                { "all", no_argument, NULL, 'a' },
+                { "events", required_argument, NULL, EVENTS },
+                { "fix", required_argument, NULL, FIX },
+                { "fail-on-violation", no_argument, NULL, FAIL },
+                { "detach", no_argument, NULL, DETACH },
+                { "allow-incomplete", no_argument, NULL, INCOMPLETE },
+                { "help", no_argument, NULL, 'h' },
+                { 0 },
+        };
+        int option;
+
+        while ((option = getopt_long(argc, argv, "+p:o:ah", options, NULL)) != -1) {
+                switch (option) {
+                case 'p':
+                        run->profile_path = optarg;
+                        break;
+                case 'o':
+                        run->output_path = optarg;
+                        break;
+                case 'a':
+                        run->all = true;
+                        break;
+                case JSON:
+                        run->json = true;
+                        break;
+                case EVENTS:
+                        run->events_path = optarg;
+                        break;
+                case FIX:
+                        run->fix_path = optarg;
+                        break;
+                case FAIL:
+                        run->fail = true;
+                        break;
+                case DETACH:
+                        run->detach = true;
+                        break;
+                case INCOMPLETE:
+                        run->allow_incomplete = true;
+                        break;
+                case 'h':
+                        fputs(help, stdout);
+                        return -1;
+                default:
+                        fputs("Try 'callgate dry-run --help'.\n", stderr);
+                        return EXIT_USAGE;
+                }
+        }
+        if (!run->profile_path)
+                return say_usage("dry-run", "--profile is missing: which profile is to be tried?");
+        if (optind == argc)
+                return say_usage("dry-run", "no command to run: put it after --");
+        if (run->all && run->detach)
+                return say_usage("dry-run", "--all prints as long as the program runs; it cannot go with --detach");
+        return 0;
+}
+
+/* The result, to where it is wanted. */
+static int print(struct dry_run *run) {
+        struct buf text = BUF_INIT(0);
+        int r = run->json ? report_print_json(run->report, &text) : report_print(run->report, &text);
+
+        if (!r && run->output_path) {
+                struct output output;
+
+                r = output_open(&output, run->output_path);
+                if (!r) {
+                        fwrite(text.data, 1, text.n, output.stream);
+                        r = output_commit(&output);
+                }
+                if (r)
+                        say_error("%s: cannot be written: %s", run->output_path, strerror(-r));
+        } else if (!r)
+                fwrite(text.data, 1, text.n, stderr);
+        else
+                say_trouble(r, "result");
+        buf_deinit(&text);
+        return r ? EXIT_TROUBLE : 0;
+}
+
+static int write_fix(struct dry_run *run) {
+        struct buf text = BUF_INIT(0);
+        struct output output;
+        size_t n_unnamed;
+        int r = report_fix(run->report, &text, &n_unnamed);
+
+        if (!r)
+                r = output_open(&output, run->fix_path);
+        if (!r) {
+                fwrite(text.data, 1, text.n, output.stream);
+                r = output_commit(&output);
+        }
+        if (r)
+                say_error("--fix %s: cannot be written: %s", run->fix_path, strerror(-r));
+        else if (n_unnamed > 0)
+                say("%zu calls have no name here and cannot be put into a profile", n_unnamed);
+        buf_deinit(&text);
+        return r ? EXIT_TROUBLE : 0;
+}
+
+static int run_dry(struct dry_run *run, char **command) {
+        struct supervise_options options = {
+                .mode = WIRE_MODE_DRY_RUN,
+                .argv = command,
+                .enforcing = &run->enforcing,
+                .installed = &run->installed,
+                .events_path = run->events_path,
+                .keep_stdout = run->output_path && strcmp(run->output_path, "-") == 0,
+                .detach = run->detach,
+                .deferred_output = run->output_path || run->events_path,
+                .on_event = run->all ? on_event : NULL,
+                .on_row = on_row,
+                .data = run,
+        };
+        struct report_options report_options = {
+                .width = run->output_path ? REPORT_WIDTH_WHOLE : report_width(STDERR_FILENO),
+                .rule_text = rule_text,
+                .rule_data = run,
+                .profile = run->profile_path,
+                .command = command[0],
+        };
+        struct supervise_result result;
+        int r = options_profile(run->profile_path, &run->resolved, &run->enforcing);
+
+        if (r)
+                return r;
+        options.filter_flags = options_filter_flags(run->resolved);
+        r = notify_dry_run(&run->enforcing, &run->installed);
+        if (r == -E2BIG) {
+                say_error("%s: the profile makes a filter of more than %d instructions", run->profile_path,
+                          FILTER_MAX);
+                return EXIT_USAGE;
+        }
+        if (!r)
+                r = report_new(&report_options, &run->report);
+        if (r)
+                return say_trouble(r, "dry-run");
+        r = supervise(&options, &result);
+        if (r)
+                return r;
+        report_ledger(run->report, &result.ledger);
+        r = print(run);
+        if (!r && run->fix_path)
+                r = write_fix(run);
+        if (!result.complete)
+                say("the result is incomplete: %s", result.missing);
+        if (r)
+                return r;
+        if (run->fail && report_n_violations(run->report) > 0)
+                return EXIT_VIOLATION;
+        if (!result.complete && !run->allow_incomplete)
+                return EXIT_INCOMPLETE;
+        return result.exit_code;
+}
+
+int verb_dry_run(int argc, char **argv) {
+        struct dry_run run = { 0 };
+        int r = parse(&run, argc, argv);
+
+        if (r == 0)
+                r = run_dry(&run, argv + optind);
+        else if (r < 0)
+                r = 0;
+        report_free(run.report);
+        filter_deinit(&run.enforcing);
+        filter_deinit(&run.installed);
+        profile_free(run.resolved);
+        return r;
+}

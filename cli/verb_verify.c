@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * callgate verify: the same command without a filter, then under the profile's own in-kernel filter, with no
+ * supervisor. Only when the two end differently a third, dry run names the calls that were refused.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/job.h"
+#include "agent/launch.h"
+#include "agent/notify.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "cli/exit.h"
+#include "cli/options.h"
+#include "cli/report.h"
+#include "cli/say.h"
+#include "cli/supervise.h"
+#include "cli/verbs.h"
+#include "policy/match.h"
+
+static const char help[] =
+        "usage: callgate verify PROFILE [OPTION…] -- COMMAND [ARGUMENT…]\n"
+        "\n"
+        "Runs COMMAND twice: as it is (output discarded), then under PROFILE enforced by the kernel\n"
+        "alone, without a supervisor. Says whether both end alike. If they do not, a third run\n"
+        "finds out which calls the profile refused. COMMAND should be one that may run repeatedly.\n"
+        "\n"
+        "  -q, --quiet  discard the output of the second run as well\n"
+        "  -h, --help   this text\n"
+        "\n"
+        "exit: 0 both end alike; 5 they differ; 2 the profile cannot be used\n"
+        "example: callgate verify nginx.json -- nginx -t\n";
+
+#define STDIN_MAX (64u << 20)
+
+struct verify {
+        const char *profile_path;
+        bool quiet;
+        struct profile *resolved;
+        struct filter enforcing;
+        struct report *report;
+        int stdin_fd; /* what was piped in, kept so that every run reads the same; -1: a terminal or nothing */
+};
+
+/* PROFILE may stand before or after the options; the command begins behind it, with or without "--". */
+static int parse(struct verify *verify, int argc, char **argv) {
+        static const struct option options[] = {
+                { "quiet", no_argument, NULL, 'q' },
+                { "help", no_argument, NULL, 'h' },
+                { 0 },
+        };
+
+        for (;;) {
+                int option = getopt_long(argc, argv, "+qh", options, NULL);
+
+                if (option == 'q')
+                        verify->quiet = true;
+                else if (option == 'h') {
+                        fputs(help, stdout);
+                        return -1;
+                } else if (option != -1) {
+                        fputs("Try 'callgate verify --help'.\n", stderr);
+                        return EXIT_USAGE;
+                } else if (!verify->profile_path && optind < argc && strcmp(argv[optind - 1], "--") != 0)
+                        verify->profile_path = argv[optind++];
+                else
+                        break;
+        }
+        if (!verify->profile_path)
+                return say_usage("verify", "PROFILE is missing: which profile is to be verified?");
+        if (optind == argc)
+                return say_usage("verify", "no command to run: put it after --");
+        return 0;
+}
+
+/* Every run shall read the same input. */
+static int keep_stdin(struct verify *verify) {
+        struct buf bytes = BUF_INIT(STDIN_MAX);
+        int r;
+
+        verify->stdin_fd = -1;
+        if (isatty(STDIN_FILENO) || fcntl(STDIN_FILENO, F_GETFD) < 0 || lseek(STDIN_FILENO, 0, SEEK_CUR) >= 0)
+                return 0; /* a file is read again from where it stands: see rewind_stdin() */
+        r = buf_read_fd(&bytes, STDIN_FILENO, STDIN_MAX);
+        if (r == -EFBIG) {
+                buf_deinit(&bytes);
+                say_error("verify: standard input is longer than %u MiB; give the command a file instead",
+                          STDIN_MAX >> 20);
+                return EXIT_USAGE;
+        }
+        if (!r) {
+                verify->stdin_fd = memfd_create("stdin", MFD_CLOEXEC);
+                r = verify->stdin_fd < 0 ? error_origin(-errno) :
+                                           fd_write_all(verify->stdin_fd, bytes.data, bytes.n);
+        }
+        buf_deinit(&bytes);
+        return r ? say_trouble(r, "standard input") : 0;
+}
+
+/* Redirects our own descriptors for one run and puts them back. */
+struct streams {
+        int saved[3];
+        off_t stdin_at;
+};
+
+static void streams_set(struct streams *streams, const struct verify *verify, bool discard) {
+        int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+        streams->stdin_at = lseek(STDIN_FILENO, 0, SEEK_CUR);
+        for (int fd = 0; fd < 3; fd++)
+                streams->saved[fd] = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        if (verify->stdin_fd >= 0) {
+                lseek(verify->stdin_fd, 0, SEEK_SET);
+                dup2(verify->stdin_fd, STDIN_FILENO);
+        }
+        if (discard) {
+                dup2(null, STDOUT_FILENO);
+                dup2(null, STDERR_FILENO);
+        }
+        fd_close(null);
+}
+
+static void streams_restore(struct streams *streams) {
+        for (int fd = 0; fd < 3; fd++)
+                if (streams->saved[fd] >= 0) {
+                        dup2(streams->saved[fd], fd);
+                        fd_close(streams->saved[fd]);
+                }
+        if (streams->stdin_at >= 0)
+                lseek(STDIN_FILENO, streams->stdin_at, SEEK_SET);
+}
+
+/* One run without a supervisor. 0 with *ret_status, or an exit code. */
+static int run_plain(const struct verify *verify, char **command, const struct filter *filter, bool discard,
+                     int *ret_status) {
+        struct launch launch = LAUNCH_INIT;
+        struct streams streams;
+        struct job job;
+        int r = job_init(&job);
+
+        if (r)
+                return say_trouble(r, "signals");
+        streams_set(&streams, verify, discard);
+        r = launch_start(
+                &(struct launch_options){
+                        .argv = command,
+                        .filter = filter,
+                        .filter_flags = filter ? options_filter_flags(verify->resolved) : 0,
+                        .mask = &job.mask,
+                        .on_child = &job.on_child,
+                },
+                &launch);
+        if (!r) {
+                job.pid = launch.pid;
+                launch_go(&launch);
+        }
+        while (!r && !job.ended) {
+                struct pollfd pollfd = { .fd = job.signal_fd, .events = POLLIN };
+
+                poll(&pollfd, 1, -1);
+                if (job_on_signal(&job) < 0)
+                        r = -EIO;
+        }
+        streams_restore(&streams);
+        job_deinit(&job);
+        *ret_status = job.status;
+        if (!r)
+                r = launch_executed(&launch);
+        if (r > 0) {
+                say_error("%s", launch.error);
+                r = r == LAUNCH_E_NOT_FOUND      ? EXIT_NOT_FOUND :
+                    r == LAUNCH_E_NOT_EXECUTABLE ? EXIT_NOT_EXECUTABLE :
+                                                   EXIT_TROUBLE;
+        } else if (r < 0)
+                r = say_trouble(r, "launch");
+        launch_deinit(&launch);
+        return r;
+}
+
+static const char *rule_text(void *data, const struct event *event) {
+        const struct verify *verify = data;
+        struct match match;
+
+        match_call(verify->resolved, event->arch, event->nr, event->args, &match);
+        return match.place;
+}
+
+static int on_row(void *data, const struct event *event) {
+        struct verify *verify = data;
+
+        return report_add(verify->report, event);
+}
+
+/* The third run: which calls does the profile refuse? */
+static int find_refusals(struct verify *verify, char **command) {
+        struct filter installed = FILTER_INIT;
+        struct supervise_options options = {
+                .mode = WIRE_MODE_DRY_RUN,
+                .argv = command,
+                .enforcing = &verify->enforcing,
+                .installed = &installed,
+                .keep_stdout = true,
+                .on_row = on_row,
+                .data = verify,
+        };
+        struct report_options report_options = {
+                .width = report_width(STDERR_FILENO),
+                .rule_text = rule_text,
+                .rule_data = verify,
+                .profile = verify->profile_path,
+                .command = command[0],
+        };
+        struct supervise_result result;
+        struct streams streams;
+        struct buf text = BUF_INIT(0);
+        int r = notify_dry_run(&verify->enforcing, &installed);
+
+        if (!r)
+                r = report_new(&report_options, &verify->report);
+        if (r) {
+                filter_deinit(&installed);
+                return say_trouble(r, "verify");
+        }
+        streams_set(&streams, verify, true);
+        r = supervise(&options, &result);
+        streams_restore(&streams);
+        filter_deinit(&installed);
+        if (r)
+                return r;
+        report_ledger(verify->report, &result.ledger);
+        r = report_print(verify->report, &text);
+        if (r)
+                say_trouble(r, "result");
+        else
+                fwrite(text.data, 1, text.n, stderr);
+        buf_deinit(&text);
+        return 0;
+}
+
+static void status_text(int status, char *text, size_t size) {
+        if (WIFSIGNALED(status))
+                snprintf(text, size, "killed by %s (%d)", sigabbrev_np(WTERMSIG(status)) ? sigabbrev_np(WTERMSIG(status)) : "signal",
+                         WTERMSIG(status));
+        else
+                snprintf(text, size, "exit status %d", WEXITSTATUS(status));
+}
+
+static int verify_command(struct verify *verify, char **command) {
+        char before[64], after[64];
+        int unfiltered, enforced, r;
+
+        r = options_profile(verify->profile_path, &verify->resolved, &verify->enforcing);
+        if (!r)
+                r = keep_stdin(verify);
+        if (!r)
+                r = run_plain(verify, command, NULL, true, &unfiltered);
+        if (!r)
+                r = run_plain(verify, command, &verify->enforcing, verify->quiet, &enforced);
+        if (r)
+                return r;
+        status_text(unfiltered, before, sizeof(before));
+        status_text(enforced, after, sizeof(after));
+        if (unfiltered == enforced) {
+                say("verified: %s under %s, as without it", after, verify->profile_path);
+                return 0;
+        }
+        say("not the same: %s under %s, but %s without it; the calls it refuses:", after, verify->profile_path,
+            before);
+        r = find_refusals(verify, command);
+        return r ? r : EXIT_DIFFERENT;
+}
+
+int verb_verify(int argc, char **argv) {
+        struct verify verify = { .stdin_fd = -1 };
+        int r = parse(&verify, argc, argv);
+
+        if (r == 0)
+                r = verify_command(&verify, argv + optind);
+        else if (r < 0)
+                r = 0;
+        fd_close(verify.stdin_fd);
+        report_free(verify.report);
+        filter_deinit(&verify.enforcing);
+        profile_free(verify.resolved);
+        return r;
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* One function per verb; argv[0] is the verb's name. They return the exit code. */
+
+int verb_dry_run(int argc, char **argv);
+int verb_record(int argc, char **argv);
+int verb_run(int argc, char **argv);
+int verb_verify(int argc, char **argv);
+int verb_events(int argc, char **argv);
+int verb_profile(int argc, char **argv);

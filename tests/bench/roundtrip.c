@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * What one notified call costs, against the cheapest loop the kernel allows (RAW: blocking RECV and SEND
+ * with CONTINUE, synchronous wake-up, both sides on one core). Every variant runs once per round, in turn;
+ * printed are medians of per-round ratios. "cpu" is on-CPU time of task and supervisor together, which
+ * survives a noisy machine better than wall time.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "supervisor/receiver.h"
+
+#define ROUNDS_MAX 64
+#define CALLS      30000
+
+enum work {
+        WORK_GETPPID,
+        WORK_OPENAT,
+};
+
+struct variant {
+        const char *name;
+        enum work work;
+        bool raw, pinned;
+        bool decode_all; /* paths are read and checked for every call */
+        bool journal;    /* every call goes into an event file */
+        size_t base;     /* variant that the ratio is taken against */
+};
+
+static const struct variant variants[] = {
+        { "RAW getppid, one core", WORK_GETPPID, .raw = true, .pinned = true, .base = 0 },
+        { "record, one core", WORK_GETPPID, .pinned = true, .base = 0 },
+        { "record, as scheduled", WORK_GETPPID, .base = 0 },
+        { "record + journal, one core", WORK_GETPPID, .pinned = true, .journal = true, .base = 1 },
+        { "RAW openat, one core", WORK_OPENAT, .raw = true, .pinned = true, .base = 4 },
+        { "record openat, one core", WORK_OPENAT, .pinned = true, .base = 4 },
+        { "record openat + path read, one core", WORK_OPENAT, .pinned = true, .decode_all = true, .base = 5 },
+};
+#define N_VARIANTS (sizeof(variants) / sizeof(variants[0]))
+
+struct sample {
+        double wall_ns, cpu_ns; /* per call */
+};
+
+/* A filter that notifies one call. */
+static int install(int nr) {
+        struct sock_filter insns[] = {
+                { BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(struct seccomp_data, nr) },
+                { BPF_JMP | BPF_JEQ | BPF_K, 0, 1, (uint32_t)nr },
+                { BPF_RET | BPF_K, 0, 0, SECCOMP_RET_USER_NOTIF },
+                { BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW },
+        };
+        struct sock_fprog program = { sizeof(insns) / sizeof(insns[0]), insns };
+
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+        return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+                            SECCOMP_FILTER_FLAG_NEW_LISTENER | (1ul << 5) /* WAIT_KILLABLE_RECV */, &program);
+}
+
+static void pin(int cpu) {
+        cpu_set_t set;
+
+        CPU_ZERO(&set);
+        CPU_SET(cpu, &set);
+        sched_setaffinity(0, sizeof(set), &set);
+}
+
+static void unpin(void) {
+        cpu_set_t set;
+
+        CPU_ZERO(&set);
+        for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+                CPU_SET(cpu, &set);
+        sched_setaffinity(0, sizeof(set), &set);
+}
+
+static double now_ns(void) {
+        struct timespec now;
+
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+}
+
+static double cpu_ns(int who) {
+        struct rusage usage;
+
+        getrusage(who, &usage);
+        return ((double)usage.ru_utime.tv_sec + (double)usage.ru_stime.tv_sec) * 1e9 +
+               ((double)usage.ru_utime.tv_usec + (double)usage.ru_stime.tv_usec) * 1e3;
+}
+
+static void work(enum work kind) {
+        for (int i = 0; i < CALLS; i++) {
+                if (kind == WORK_GETPPID)
+                        syscall(SYS_getppid);
+                else
+                        close((int)syscall(SYS_openat, AT_FDCWD, "/etc/passwd", O_RDONLY));
+        }
+}
+
+static void serve_raw(int listener) {
+        struct seccomp_notif notif;
+        struct seccomp_notif_resp response;
+
+        for (;;) {
+                memset(&notif, 0, sizeof(notif));
+                if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &notif) < 0) {
+                        if (errno == ENOENT)
+                                return;
+                        continue;
+                }
+                memset(&response, 0, sizeof(response));
+                response.id = notif.id;
+                response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+                ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
+        }
+}
+
+static void on_end(void *data, int r) {
+        *(int *)data = r;
+}
+
+/* The kernel before 6.11 would leave RECV asleep at the end; these benches want a newer one. */
+static struct sample measure(const struct variant *variant) {
+        struct kernel kernel;
+        int pipes[2], listener;
+        double wall, self, children;
+        pid_t pid;
+
+        kernel_linux(&kernel);
+        if (variant->pinned)
+                pin(0);
+        else
+                unpin();
+        if (socketpair(AF_UNIX, SOCK_STREAM, 0, pipes) < 0)
+                exit(1);
+        pid = fork();
+        if (pid == 0) {
+                char go;
+                int fd = install(variant->work == WORK_GETPPID ? SYS_getppid : SYS_openat);
+
+                fd_send_message(pipes[1], "x", 1, &fd, 1);
+                close(fd);
+                if (read(pipes[1], &go, 1) == 1)
+                        work(variant->work);
+                _exit(0);
+        } else {
+                char byte;
+                size_t n_fds;
+
+                fd_recv_message(pipes[0], &byte, 1, &listener, 1, &n_fds);
+                close(pipes[1]);
+        }
+        self = cpu_ns(RUSAGE_SELF);
+        children = cpu_ns(RUSAGE_CHILDREN);
+        if (variant->raw) {
+                ioctl(listener, SECCOMP_IOW(4, __u64), 1ul);
+                wall = now_ns();
+                fd_write_all(pipes[0], "g", 1);
+                serve_raw(listener);
+                wall = now_ns() - wall;
+                close(listener);
+        } else {
+                struct session_options options = {
+                        .mode = WIRE_MODE_RECORD, .decode_all = variant->decode_all, .label = "bench"
+                };
+                struct session *session;
+                struct receiver receiver;
+                int sink = variant->journal ? open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600) : -1, result;
+
+                if (session_new(&kernel, listener, sink, &options, &session) != 0)
+                        exit(1);
+                wall = now_ns();
+                receiver_start(&receiver, session, on_end, &result);
+                fd_write_all(pipes[0], "g", 1);
+                receiver_join(&receiver);
+                wall = now_ns() - wall;
+                if (session->ledger.received < CALLS || session->ledger.dropped || session->ledger.unwritten)
+                        fprintf(stderr, "the ledger is wrong\n");
+                session_free(session);
+        }
+        waitpid(pid, NULL, 0);
+        close(pipes[0]);
+        return (struct sample){
+                .wall_ns = wall / CALLS,
+                .cpu_ns = (cpu_ns(RUSAGE_SELF) - self + cpu_ns(RUSAGE_CHILDREN) - children) / CALLS,
+        };
+}
+
+static int by_value(const void *a, const void *b) {
+        double x = *(const double *)a, y = *(const double *)b;
+
+        return x < y ? -1 : x > y;
+}
+
+static double median(double *values, int n) {
+        qsort(values, (size_t)n, sizeof(*values), by_value);
+        return values[n / 2];
+}
+
+int main(int argc, char **argv) {
+        int rounds = argc > 1 ? atoi(argv[1]) : 15;
+        static struct sample samples[N_VARIANTS][ROUNDS_MAX];
+
+        if (rounds < 1 || rounds > ROUNDS_MAX) {
+                fprintf(stderr, "usage: bench-roundtrip [ROUNDS 1…%d]\n", ROUNDS_MAX);
+                return 2;
+        }
+        for (int round = -1; round < rounds; round++)
+                for (size_t i = 0; i < N_VARIANTS; i++) {
+                        struct sample sample = measure(&variants[i]);
+
+                        if (round >= 0) /* the first round warms caches up */
+                                samples[i][round] = sample;
+                }
+        printf("%-38s %10s %10s  %s\n", "variant", "wall x", "cpu x", "wall ns, against");
+        for (size_t i = 0; i < N_VARIANTS; i++) {
+                double wall[ROUNDS_MAX], cpu[ROUNDS_MAX], ns[ROUNDS_MAX];
+
+                for (int round = 0; round < rounds; round++) {
+                        const struct sample *base = &samples[variants[i].base][round];
+
+                        wall[round] = samples[i][round].wall_ns / base->wall_ns;
+                        cpu[round] = samples[i][round].cpu_ns / base->cpu_ns;
+                        ns[round] = samples[i][round].wall_ns;
+                }
+                printf("%-38s %10.2f %10.2f  %.0f, %s\n", variants[i].name, median(wall, rounds),
+                       median(cpu, rounds), median(ns, rounds), variants[variants[i].base].name);
+        }
+        return 0;
+}

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "policy/filter.h"
+#include "proto/event_file.h"
+#include "supervisor/session.h"
+#include "syscalls/names.h"
+#include "tests/fakes/fake_kernel.h"
+
+static struct fake_kernel fake;
+
+static void setup(void) {
+        fake_kernel_init(&fake);
+}
+
+static void teardown(void) {
+        fake_kernel_deinit(&fake);
+}
+
+TestSuite(session, .init = setup, .fini = teardown);
+
+static int open_nothing(void) {
+        return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static struct session *start(enum wire_mode mode, const struct filter *filter, int sink_fd) {
+        struct session_options options = { .mode = mode, .filter = filter, .label = "test" };
+        struct session *session;
+
+        cr_assert_eq(session_new(&fake.kernel, open_nothing(), sink_fd, &options, &session), 0);
+        return session;
+}
+
+/* Steps until the end; returns how many steps handled a call. */
+static size_t run(struct session *session) {
+        size_t n = 0;
+        int r;
+
+        while ((r = session_step(session)) != SESSION_E_ENDED) {
+                cr_assert(r == 0 || r == SESSION_E_IDLE || r == -EINTR, "step gave %d", r);
+                n += r == 0;
+        }
+        return n;
+}
+
+static struct ledger ledger_of(struct session *session) {
+        struct ledger ledger;
+
+        session_ledger(session, &ledger);
+        cr_assert_eq(ledger.received, ledger.answered + ledger.gone + ledger.pending);
+        cr_assert_eq(ledger.received, ledger.recorded + ledger.dropped);
+        return ledger;
+}
+
+/* ERRNO(EACCES) for mkdir, KILL for reboot, ERRNO(EPERM) for personality(8) only, the rest allowed. */
+static struct filter example(void) {
+        static struct sock_filter insns[] = {
+                { BPF_LD | BPF_W | BPF_ABS, 0, 0, 0 },
+                { BPF_JMP | BPF_JEQ | BPF_K, 0, 1, SYS_mkdir },
+                { BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ERRNO | EACCES },
+                { BPF_JMP | BPF_JEQ | BPF_K, 0, 1, SYS_reboot },
+                { BPF_RET | BPF_K, 0, 0, SECCOMP_RET_KILL_PROCESS },
+                { BPF_JMP | BPF_JEQ | BPF_K, 0, 3, SYS_personality },
+                { BPF_LD | BPF_W | BPF_ABS, 0, 0, 16 },
+                { BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 8 },
+                { BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ERRNO | EPERM },
+                { BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW },
+        };
+
+        return (struct filter){ insns, sizeof(insns) / sizeof(insns[0]) };
+}
+
+Test(session, equal_calls_make_one_row_and_are_read_once) {
+        struct session *session = start(WIRE_MODE_RECORD, NULL, -1);
+        struct event row;
+
+        for (int i = 0; i < 1000; i++)
+                fake_kernel_call(&fake, 812, AUDIT_ARCH_X86_64, SYS_getppid, NULL, FAKE_LIVES);
+        cr_assert_eq(run(session), 1000);
+        cr_assert_eq(ledger_of(session).answered, 1000);
+        cr_assert_eq(session_row(session, 0, &row), 0);
+        cr_assert_eq(row.count, 1000);
+        cr_assert_str_eq(row.comm, "nginx");
+        cr_assert_str_eq(row.exe, "/usr/sbin/nginx");
+        cr_assert_eq(row.pid, 812);
+        cr_assert_eq(row.uid, 33);
+        cr_assert_str_eq(row.object, "/usr/sbin/nginx");
+        cr_assert_eq(row.object_offset, 0x1010);
+        cr_assert_lt(row.first_ns, row.last_ns);
+        cr_assert_eq(session_row(session, 1, &row), SESSION_E_IDLE);
+        cr_assert_eq(fake.n_confirms, 1);
+        cr_assert_eq(fake.n_comm_reads, 1);
+        session_free(session);
+}
+
+Test(session, dry_run_continues_whatever_the_verdict) {
+        struct filter filter = example();
+        struct session *session = start(WIRE_MODE_DRY_RUN, &filter, -1);
+        struct fake_call *killed = fake_kernel_call(&fake, 7, AUDIT_ARCH_X86_64, SYS_reboot, NULL, FAKE_LIVES);
+        struct fake_call *refused = fake_kernel_call(&fake, 7, AUDIT_ARCH_X86_64, SYS_mkdir, NULL, FAKE_LIVES);
+        struct event row;
+
+        run(session);
+        cr_assert_eq(killed->answer.flags, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
+        cr_assert_eq(refused->answer.flags, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
+        session_row(session, 0, &row);
+        cr_assert_eq(row.verdict, SECCOMP_RET_KILL_PROCESS);
+        session_row(session, 1, &row);
+        cr_assert_eq(row.verdict, SECCOMP_RET_ERRNO | EACCES);
+        session_free(session);
+}
+
+Test(session, enforce_answers_what_the_profile_says) {
+        struct filter filter = example();
+        struct session *session = start(WIRE_MODE_ENFORCE, &filter, -1);
+        struct fake_call *mkdir_call = fake_kernel_call(&fake, 7, AUDIT_ARCH_X86_64, SYS_mkdir, NULL, FAKE_LIVES);
+        struct fake_call *refused = fake_kernel_call(&fake, 7, AUDIT_ARCH_X86_64, SYS_personality,
+                                                     (uint64_t[6]){ 8 }, FAKE_LIVES);
+        struct fake_call *allowed = fake_kernel_call(&fake, 7, AUDIT_ARCH_X86_64, SYS_personality,
+                                                     (uint64_t[6]){ 9 }, FAKE_LIVES);
+        struct fake_call *kernels = fake_kernel_call(&fake, 7, AUDIT_ARCH_X86_64, SYS_reboot, NULL, FAKE_LIVES);
+        struct event row;
+
+        run(session);
+        cr_assert_eq(mkdir_call->answer.error, -EACCES);
+        cr_assert_eq(mkdir_call->answer.flags, 0);
+        cr_assert_eq(refused->answer.error, -EPERM);
+        cr_assert_eq(allowed->answer.flags, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
+        cr_assert_eq(kernels->answer.error, -EPERM, "an enforcing session fails closed");
+        cr_assert_eq(ledger_of(session).errors, 1);
+        session_row(session, 2, &row);
+        cr_assert(row.flags & EVENT_OBSERVED);
+        session_free(session);
+}
+
+Test(session, vanished_calls_are_counted_not_errors) {
+        struct session *session = start(WIRE_MODE_RECORD, NULL, -1);
+        struct ledger ledger;
+        struct event row;
+
+        fake_kernel_call(&fake, 1, AUDIT_ARCH_X86_64, SYS_getppid, NULL, FAKE_LIVES);
+        fake_kernel_call(&fake, 1, AUDIT_ARCH_X86_64, SYS_getppid, NULL, FAKE_ABORTED);
+        fake_kernel_call(&fake, 1, AUDIT_ARCH_X86_64, SYS_getppid, NULL, FAKE_ABORTED);
+        fake_kernel_call(&fake, 1, AUDIT_ARCH_X86_64, SYS_getppid, NULL, FAKE_GONE_AT_ANSWER);
+        fake.receive_error = -EINTR;
+        cr_assert_eq(run(session), 2);
+        ledger = ledger_of(session);
+        cr_assert_eq(ledger.received, 2);
+        cr_assert_eq(ledger.gone, 1);
+        cr_assert_eq(ledger.interrupted, 2, "the gap in the ids tells");
+        cr_assert_eq(fake.n_unknown_answers, 0);
+        session_row(session, 0, &row);
+        cr_assert_eq(row.count, 2);
+        session_free(session);
+}
+
+Test(session, memory_of_a_vanished_task_is_not_believed) {
+        struct session *session = start(WIRE_MODE_RECORD, NULL, -1);
+        uint64_t args[6] = { (uint64_t)-100, FAKE_MEMORY_BASE, 0 };
+        struct event row;
+
+        strcpy(fake.memory, "/etc/passwd");
+        fake_kernel_call(&fake, 1, AUDIT_ARCH_X86_64, SYS_openat, args, FAKE_GONE_AT_CONFIRM);
+        run(session);
+        session_row(session, 0, &row);
+        cr_assert_eq(row.flags & EVENT_DETAIL_OK, 0);
+        cr_assert_str_eq(row.detail, "");
+        cr_assert_str_eq(row.exe, "");
+        session_free(session);
+}
+
+Test(session, a_row_is_described_by_the_first_task_that_stays) {
+        struct session *session = start(WIRE_MODE_RECORD, NULL, -1);
+        uint64_t args[6] = { (uint64_t)-100, FAKE_MEMORY_BASE, 0 };
+        struct event row;
+
+        strcpy(fake.memory, "/etc/passwd");
+        fake_kernel_call(&fake, 1, AUDIT_ARCH_X86_64, SYS_openat, args, FAKE_GONE_AT_CONFIRM);
+        fake_kernel_call(&fake, 1, AUDIT_ARCH_X86_64, SYS_openat, args, FAKE_LIVES);
+        run(session);
+        session_row(session, 0, &row);
+        cr_assert(strstr(row.detail, "\"/etc/passwd\""), "%s", row.detail);
+        cr_assert_eq(row.count, 2);
+        session_free(session);
+}
+
+Test(session, arguments_of_32_bit_calls_are_masked) {
+        struct session *session = start(WIRE_MODE_RECORD, NULL, -1);
+        struct event row;
+
+        fake_kernel_call(&fake, 1, AUDIT_ARCH_I386, 39, (uint64_t[6]){ 0xffffffff00000001, UINT64_MAX }, FAKE_LIVES);
+        run(session);
+        session_row(session, 0, &row);
+        cr_assert_eq(row.args[0], 1);
+        cr_assert_eq(row.args[1], UINT32_MAX);
+        session_free(session);
+}
+
+Test(session, a_name_is_read_again_after_execve) {
+        struct session *session = start(WIRE_MODE_RECORD, NULL, -1);
+        struct event row;
+
+        fake.comm = "sh\n";
+        fake_kernel_call(&fake, 1, AUDIT_ARCH_X86_64, SYS_execve, NULL, FAKE_LIVES);
+        fake_kernel_call(&fake, 1, AUDIT_ARCH_X86_64, SYS_brk, NULL, FAKE_LIVES);
+        cr_assert_eq(session_step(session), 0);
+        fake.comm = "ls\n";
+        cr_assert_eq(session_step(session), 0);
+        session_row(session, 0, &row);
+        cr_assert_str_eq(row.comm, "sh");
+        session_row(session, 1, &row);
+        cr_assert_str_eq(row.comm, "ls");
+        session_free(session);
+}
+
+Test(session, names_are_not_kept_where_execve_goes_unseen) {
+        struct filter filter = example();
+        struct session *session = start(WIRE_MODE_DRY_RUN, &filter, -1);
+
+        for (int i = 0; i < 5; i++)
+                fake_kernel_call(&fake, 1, AUDIT_ARCH_X86_64, SYS_mkdir, NULL, FAKE_LIVES);
+        run(session);
+        cr_assert_eq(fake.n_comm_reads, 5);
+        session_free(session);
+}
+
+Test(session, unknown_architectures_and_numbers_are_kept) {
+        struct session *session = start(WIRE_MODE_RECORD, NULL, -1);
+        struct event row;
+
+        fake_kernel_call(&fake, 1, 0x12345678, 99, NULL, FAKE_LIVES);
+        fake_kernel_call(&fake, 1, AUDIT_ARCH_X86_64, 0x40000001, NULL, FAKE_LIVES);
+        fake_kernel_call(&fake, 1, AUDIT_ARCH_X86_64, -1, NULL, FAKE_LIVES);
+        cr_assert_eq(run(session), 3);
+        cr_assert_eq(session_row(session, 0, &row), 0);
+        cr_assert_eq(row.arch, 0x12345678);
+        cr_assert_eq(session_row(session, 1, &row), 0);
+        cr_assert_eq(row.nr, 0x40000001);
+        cr_assert_eq(session_row(session, 2, &row), 0);
+        cr_assert_eq(row.nr, UINT32_MAX);
+        session_free(session);
+}
+
+Test(session, events_are_streamed_and_the_stream_ends_with_the_ledger) {
+        int fd = memfd_create("events", MFD_CLOEXEC), copy = dup(fd);
+        struct session *session = start(WIRE_MODE_RECORD, NULL, fd);
+        struct event_file *file;
+        struct event event;
+        size_t n = 0;
+        int r;
+
+        for (int i = 0; i < 5000; i++)
+                fake_kernel_call(&fake, 812, AUDIT_ARCH_X86_64, SYS_getppid, NULL, FAKE_LIVES);
+        run(session);
+        session_finish(session);
+        cr_assert_eq(ledger_of(session).written, 5000);
+        lseek(copy, 0, SEEK_SET);
+        cr_assert_eq(event_file_open(copy, &file), 0);
+        cr_assert_str_eq(event_file_label(file), "test");
+        while ((r = event_file_next(file, &event)) == 0)
+                n++;
+        cr_assert_eq(r, EVENT_FILE_E_END);
+        cr_assert_eq(n, 5000);
+        cr_assert_eq(event_file_ledger(file)->received, 5000);
+        event_file_close(file);
+        session_free(session);
+}
+
+Test(session, a_sink_that_takes_nothing_never_delays_a_call) {
+        int fds[2];
+        struct session *session;
+        struct ledger ledger;
+
+        cr_assert_eq(pipe(fds), 0);
+        session = start(WIRE_MODE_RECORD, NULL, fds[1]);
+        for (int i = 0; i < 150000; i++)
+                fake_kernel_call(&fake, 812, AUDIT_ARCH_X86_64, SYS_getppid, NULL, FAKE_LIVES);
+        cr_assert_eq(run(session), 150000, "nobody reads the pipe, and every call was answered");
+        close(fds[0]);
+        session_finish(session);
+        ledger = ledger_of(session);
+        cr_assert_gt(ledger.unwritten, 0, "what could not be written is said");
+        cr_assert_eq(ledger.recorded, 150000, "rows do not depend on the stream");
+        session_free(session);
+}
