@@ -170,6 +170,8 @@ static const struct {
         { "pid", "ARG_PID", 32 },
         { "uid", "ARG_UID", 32 },
         { "case", "ARG_CASE", 32 },
+        { "dev", "ARG_DEV", 32 },
+        { "unused", "ARG_UNUSED", 64 },
 };
 
 /* [NAME=]KIND[:SET][@LINK][/BITS][*[values|bits]] */
@@ -255,7 +257,8 @@ static void read_number(char **words, size_t n, bool newer) {
         if (n != 3 || n_numbers == N_NUMBERS)
                 fail("a number is NAME NUMBER ARCHITECTURES");
         if (parse_number(words[1]) >= 1024)
-                fail("'%s': numbers are counted from the base of the architecture and end at 1023", words[1]);
+                fail("'%s': numbers are counted from the base of the architecture and end at 1023",
+                     words[1]);
         numbers[n_numbers++] =
                 (struct number){ words[0], (uint32_t)parse_number(words[1]), parse_arches(words[2]), newer };
 }

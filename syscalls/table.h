@@ -39,7 +39,9 @@ enum arg_kind {
         ARG_SIGSET,
         ARG_PID,
         ARG_UID,
-        ARG_CASE, /* kind depends on the value of argument `link`: syscall_arg_resolve() */
+        ARG_DEV,    /* device number in the 32-bit layout of the kernel */
+        ARG_UNUSED, /* there, but neither looked at by the kernel nor shown */
+        ARG_CASE,   /* kind depends on the value of argument `link`: syscall_arg_resolve() */
 };
 
 struct constant {

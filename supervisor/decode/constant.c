@@ -25,9 +25,15 @@ static bool decode_ioctl_parts(struct decoder *decoder, uint64_t value) {
         if (!strncmp(name, "mips", 4) || !strncmp(name, "ppc", 3) || !strncmp(name, "parisc", 6) ||
             !(value >> 8) || value >> 32)
                 return false;
-        text_printf(decoder->text, "_IOC(%s, 0x%x, 0x%x, 0x%x)", directions[value >> 30],
-                    (unsigned)(value >> 8 & 0xff), (unsigned)(value & 0xff),
-                    (unsigned)(value >> 16 & 0x3fff));
+        text_puts(decoder->text, "_IOC(");
+        text_puts(decoder->text, directions[value >> 30]);
+        text_puts(decoder->text, ", ");
+        text_hex(decoder->text, value >> 8 & 0xff);
+        text_puts(decoder->text, ", ");
+        text_hex(decoder->text, value & 0xff);
+        text_puts(decoder->text, ", ");
+        text_hex(decoder->text, value >> 16 & 0x3fff);
+        text_put(decoder->text, ")", 1);
         return true;
 }
 
@@ -51,6 +57,11 @@ void decode_flags(struct decoder *decoder, const struct constant_set *set, uint6
         const char *separator = "";
         uint64_t rest = value;
 
+        /* personality(0xffffffff) asks, and means none of its bits */
+        if (value == UINT32_MAX && !strcmp(here->name, "personality")) {
+                text_hex(decoder->text, value);
+                return;
+        }
         if (masked)
                 rest &= ~mask;
         if (masked && !masked_last) {

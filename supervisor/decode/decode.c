@@ -6,6 +6,7 @@
  */
 
 #include <string.h>
+#include <sys/stat.h>
 #include "supervisor/decode/decoder.h"
 
 static uint64_t linked(const struct decoder *decoder, const struct syscall_arg *arg) {
@@ -22,6 +23,13 @@ static bool mode_counts(const struct decoder *decoder, size_t i) {
         return decoder->args[i - 1] & (decode_constant(decoder, before->set, "O_CREAT") |
                                        (decode_constant(decoder, before->set, "O_TMPFILE") &
                                         ~decode_constant(decoder, before->set, "O_DIRECTORY")));
+}
+
+/* mknod looks at the device number for devices only. */
+static bool device_counts(const struct decoder *decoder, size_t i) {
+        uint64_t type = i ? decoder->args[i - 1] & S_IFMT : 0;
+
+        return type == S_IFCHR || type == S_IFBLK || strncmp(decoder->row->name, "mknod", 5) != 0;
 }
 
 /* What a directory descriptor refers to matters only for a relative path; asking costs a look into /proc. */
@@ -49,6 +57,8 @@ static void decode_arg(struct decoder *decoder, const struct syscall_arg *given,
                 decoder->last = true;
                 return;
         }
+        if (arg->kind == ARG_UNUSED || (arg->kind == ARG_DEV && !device_counts(decoder, i)))
+                return;
         if (i)
                 text_puts(text, ", ");
         switch (arg->kind) {
@@ -122,7 +132,12 @@ static void decode_arg(struct decoder *decoder, const struct syscall_arg *given,
         case ARG_SIGSET:
                 decode_sigset(decoder, value, linked(decoder, arg));
                 break;
+        case ARG_DEV:
+                text_printf(text, "makedev(0x%x, 0x%x)", (unsigned)(value >> 8 & 0xfff),
+                            (unsigned)(value & 0xff) | (unsigned)(value >> 12 & 0xfff00));
+                break;
         case ARG_NONE:
+        case ARG_UNUSED:
         case ARG_CASE:
         case ARG_HEX:
                 text_hex(text, value);

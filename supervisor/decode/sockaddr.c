@@ -120,7 +120,7 @@ void decode_sockaddr(struct decoder *decoder, uint64_t address, uint64_t length)
         else if (family == AF_INET6 && n >= offsetof(struct sockaddr_in6, sin6_scope_id))
                 put_inet6(decoder, bytes, n);
         else if (family == AF_NETLINK && n >= sizeof(struct sockaddr_nl))
-                text_printf(decoder->text, ", nl_pid=%u, nl_groups=%08x",
+                text_printf(decoder->text, ", nl_pid=%u, nl_groups=%#08x",
                             (unsigned)field(decoder, bytes, offsetof(struct sockaddr_nl, nl_pid), 4),
                             (unsigned)field(decoder, bytes, offsetof(struct sockaddr_nl, nl_groups), 4));
         else if (family == AF_PACKET && n >= offsetof(struct sockaddr_ll, sll_addr))
