@@ -57,7 +57,6 @@ static void eventlog_free(struct eventlog *log) {
         fd_close(log->fd);
         buf_deinit(&log->waiting);
         buf_deinit(&log->writing);
-        buf_deinit(&log->scratch);
         pthread_cond_destroy(&log->wake);
         pthread_mutex_destroy(&log->lock);
         free(log);
@@ -74,7 +73,6 @@ int eventlog_new(int fd, const char *label, uint64_t now_ns, struct eventlog **r
         }
         log->fd = fd;
         log->waiting = log->writing = BUF_INIT(EVENTLOG_BUFFER);
-        log->scratch = BUF_INIT(EVENT_FILE_RECORD_MAX);
         pthread_mutex_init(&log->lock, NULL);
         pthread_condattr_init(&attributes);
         pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -92,23 +90,18 @@ int eventlog_new(int fd, const char *label, uint64_t now_ns, struct eventlog **r
 }
 
 void eventlog_append(struct eventlog *log, const struct event *event) {
-        int r;
+        size_t mark;
 
-        buf_reset(&log->scratch);
-        r = event_file_put_event(&log->scratch, event);
         pthread_mutex_lock(&log->lock);
+        mark = log->waiting.n;
         /* A record is appended whole or not at all, and room is kept for the closing ledger. */
-        if (r || log->broken || log->scratch.n > EVENTLOG_BUFFER - 4096 - log->waiting.n)
+        if (log->broken || mark > EVENTLOG_BUFFER - EVENT_FILE_RECORD_MAX - 4096 ||
+            event_file_put_event(&log->waiting, event) != 0) {
+                log->waiting.n = mark;
+                log->waiting.error = 0;
                 log->n_lost++;
-        else {
-                buf_put(&log->waiting, log->scratch.data, log->scratch.n);
-                if (buf_error(&log->waiting)) {
-                        /* No memory for a larger buffer: what is in it still goes out. */
-                        log->waiting.error = 0;
-                        log->n_lost++;
-                } else
-                        log->n_written++;
-        }
+        } else
+                log->n_written++;
         pthread_mutex_unlock(&log->lock);
 }
 

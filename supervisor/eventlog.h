@@ -23,7 +23,7 @@ struct eventlog {
         pthread_t thread;
         pthread_mutex_t lock;
         pthread_cond_t wake; /* only signalled at the end */
-        struct buf waiting, writing, scratch;
+        struct buf waiting, writing;
         uint64_t n_written, n_lost;
         bool stopping, broken;
 };

@@ -32,19 +32,17 @@ struct attributes {
 };
 
 /*
- * Be scheduled soon after a call comes in: as long as it waits unreceived, a signal can take it back. More
- * priority where we may have it, and the shortest slice of the fair class (kernel 6.12, no privilege needed):
- * a shorter slice is an earlier deadline. Failing is harmless.
+ * Be scheduled soon after a call comes in: as long as it waits unreceived, a signal can take it back. The
+ * shortest slice of the fair class (kernel 6.12, no privilege needed) is an earlier deadline. No negative
+ * nice value: it would preempt the task before it sleeps, which costs a fifth of the round trip (measured).
  */
 static void hurry(void) {
         struct attributes attributes = {
                 .size = sizeof(attributes),
-                .nice = getpriority(PRIO_PROCESS, 0),
+                .nice = getpriority(PRIO_PROCESS, 0), /* as it is */
                 .runtime = 100000, /* 0.1 ms */
         };
 
-        if (setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), -10) == 0)
-                attributes.nice = -10;
         syscall(SYS_sched_setattr, 0, &attributes, 0);
 }
 

@@ -33,8 +33,8 @@ struct call {
         struct seccomp_notif notif;
         struct event event; /* without description unless the call is described */
         struct event *row;
-        bool observed;
-        bool described;
+        bool described; /* everything is looked at, for the row */
+        bool decoded;   /* arguments are, for the event stream */
 };
 
 /* ---- verdict ---- */
@@ -129,9 +129,11 @@ static void call_account(struct session *session, struct call *call) {
 }
 
 static void call_name_task(struct session *session, struct call *call) {
+        const struct task *task;
+
         call->event.first_ns = call->event.last_ns = session->kernel->now(session->kernel->data);
-        memcpy(call->event.comm, tasks_comm(&session->tasks, call->event.tid, call->event.first_ns),
-               EVENT_COMM_MAX);
+        task = tasks_find(&session->tasks, call->event.tid, call->event.first_ns);
+        memcpy(call->event.comm, task->comm, EVENT_COMM_MAX);
         if (call->event.arch == arch_native()->audit) {
                 if (call->event.nr == SYS_execve || call->event.nr == SYS_execveat ||
                     (call->event.nr == SYS_prctl && call->event.args[0] == PR_SET_NAME_OPTION))
@@ -171,7 +173,8 @@ static int call_classify(struct session *session, struct call *call) {
                 for (size_t i = 0; i < EVENT_N_ARGS; i++)
                         key.args[i] = call->event.args[i] & mask[i];
         r = tally_find(&session->tally, &key, &call->row);
-        call->described = r == TALLY_E_NEW || session->options.decode_all;
+        call->described = r == TALLY_E_NEW;
+        call->decoded = call->described || session->options.decode_all;
         if (r == TALLY_E_FULL || r < 0) {
                 call->row = NULL;
                 return r < 0 ? error_trace(r) : 0;
@@ -182,12 +185,18 @@ static int call_classify(struct session *session, struct call *call) {
 static void call_describe(struct session *session, struct call *call) {
         struct target target = { .kernel = session->kernel, .tid = call->event.tid };
         struct decode_source source = target_source(&target);
+        const struct task *task;
         int read_memory;
 
         if (call->event.tid == 0)
                 return; /* not visible from our pid namespace */
-        target_describe(&target, &call->event);
-        target_locate(&target, &call->event);
+        task = tasks_find_whole(&session->tasks, call->event.tid, call->event.first_ns);
+        call->event.pid = task->pid;
+        call->event.uid = task->uid;
+        if (call->described) {
+                target_program(&target, &call->event);
+                target_locate(&target, &call->event);
+        }
         read_memory = decode_args(&source, call->event.arch, call->event.nr, call->event.args, call->event.detail,
                                   sizeof(call->event.detail));
         /* Once an id is invalid it stays so: one check after the last read covers them all. */
@@ -249,7 +258,7 @@ static void call_record(struct session *session, struct call *call) {
                 row->count++;
                 row->last_ns = call->event.last_ns;
                 /* A row whose first task vanished while it was looked at is described by the next one. */
-                if (!(row->flags & EVENT_DETAIL_OK) && (call->event.flags & EVENT_DETAIL_OK)) {
+                if (call->described && (call->event.flags & EVENT_DETAIL_OK)) {
                         uint64_t first_ns = row->first_ns, count = row->count;
                         uint32_t merged = row->flags & EVENT_MERGED_ARGS;
 
@@ -275,8 +284,8 @@ static int call_settle(struct session *session, struct call *call) {
                 decide_on_error(session->options.mode, &call->event);
         }
         if (call->row && call->row->count > 0 && !(call->row->flags & EVENT_DETAIL_OK))
-                call->described = true;
-        if (call->described)
+                call->described = call->decoded = true;
+        if (call->decoded)
                 call_describe(session, call);
         r = call_answer(session, call);
         call_record(session, call);
@@ -288,7 +297,7 @@ int session_step(struct session *session) {
         int r;
 
         call.row = NULL;
-        call.described = false;
+        call.described = call.decoded = false;
         r = call_receive(session, &call);
         if (r)
                 return r < 0 ? error_trace(r) : r;

@@ -30,7 +30,7 @@ int target_comm(const struct target *target, char ret_comm[EVENT_COMM_MAX]) {
         return 0;
 }
 
-/* "Name:\t123…" of a status file; false if the key is missing. */
+/* "Name:\t123…" of a status file: 0, or -ENOENT. */
 static int status_number(const char *status, const char *key, uint32_t *ret) {
         const char *at = strstr(status, key);
 
@@ -40,24 +40,26 @@ static int status_number(const char *status, const char *key, uint32_t *ret) {
         return 0;
 }
 
-void target_describe(const struct target *target, struct event *event) {
-        char status[4096];
+int target_identify(const struct target *target, uint32_t *ret_pid, uint32_t *ret_uid) {
+        char status[4096], *rest;
         long n = target->kernel->read_proc(target->kernel->data, target->tid, "status", status,
                                            sizeof(status) - 1, 0);
+        int r;
 
-        event->tid = target->tid;
-        event->pid = target->tid;
-        event->uid = UINT32_MAX;
-        if (n > 0) {
-                status[n] = 0;
-                /* The first line is the task's own name, which may try to look like another key: skip it. */
-                char *rest = strchr(status, '\n');
+        *ret_pid = target->tid;
+        *ret_uid = UINT32_MAX;
+        if (n < 0)
+                return (int)n;
+        status[n] = 0;
+        /* The first line is the task's own name, which may try to look like another key: skip it. */
+        rest = strchr(status, '\n');
+        if (!rest)
+                return -ENOENT;
+        r = status_number(rest, "\nTgid:", ret_pid);
+        return r ? r : status_number(rest, "\nUid:", ret_uid);
+}
 
-                if (rest) {
-                        status_number(rest, "\nTgid:", &event->pid);
-                        status_number(rest, "\nUid:", &event->uid);
-                }
-        }
+void target_program(const struct target *target, struct event *event) {
         if (target->kernel->read_link(target->kernel->data, target->tid, "exe", event->exe,
                                       sizeof(event->exe)) < 0)
                 event->exe[0] = 0;

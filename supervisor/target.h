@@ -21,8 +21,11 @@ struct target {
 /* The task's name. 0, or -errno when it is gone. */
 int target_comm(const struct target *target, char ret_comm[EVENT_COMM_MAX]);
 
-/* Fills pid, uid and exe of the event as far as they can be read. */
-void target_describe(const struct target *target, struct event *event);
+/* Thread group and real uid. -errno when the task is gone: *ret_pid is the tid then, *ret_uid UINT32_MAX. */
+int target_identify(const struct target *target, uint32_t *ret_pid, uint32_t *ret_uid);
+
+/* Fills exe of the event; empty when it cannot be read. */
+void target_program(const struct target *target, struct event *event);
 
 /* Fills object and object_offset from ip: the file mapped there. */
 void target_locate(const struct target *target, struct event *event);

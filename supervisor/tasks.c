@@ -20,7 +20,7 @@ void tasks_deinit(struct tasks *tasks) {
         tasks->slots = NULL;
 }
 
-const char *tasks_comm(struct tasks *tasks, uint32_t tid, uint64_t now_ns) {
+static struct task *find(struct tasks *tasks, uint32_t tid, uint64_t now_ns) {
         struct target target = { .kernel = tasks->kernel, .tid = tid };
         struct task *task = &tasks->spare;
 
@@ -30,16 +30,30 @@ const char *tasks_comm(struct tasks *tasks, uint32_t tid, uint64_t now_ns) {
                 task = &tasks->slots[tid % TASKS_SLOTS];
         if (tasks->may_cache && task->tid == tid && task->generation == tasks->generation &&
             now_ns - task->read_ns < TASKS_FRESH_NS)
-                return task->comm;
+                return task;
         task->tid = tid;
         task->generation = tasks->generation;
         task->read_ns = now_ns;
+        task->pid = 0;
         if (target_comm(&target, task->comm) < 0) {
                 memset(task->comm, 0, sizeof(task->comm));
                 task->comm[0] = '?';
                 task->generation = 0;
         }
-        return task->comm;
+        return task;
+}
+
+const struct task *tasks_find(struct tasks *tasks, uint32_t tid, uint64_t now_ns) {
+        return find(tasks, tid, now_ns);
+}
+
+const struct task *tasks_find_whole(struct tasks *tasks, uint32_t tid, uint64_t now_ns) {
+        struct target target = { .kernel = tasks->kernel, .tid = tid };
+        struct task *task = find(tasks, tid, now_ns);
+
+        if (task->pid == 0)
+                target_identify(&target, &task->pid, &task->uid);
+        return task;
 }
 
 void tasks_renamed(struct tasks *tasks) {
@@ -51,14 +65,11 @@ size_t tasks_alive(const struct tasks *tasks) {
         size_t n = 0;
 
         for (size_t i = 0; tasks->slots && i < TASKS_SLOTS; i++) {
-                struct event event = { 0 };
                 struct target target = { .kernel = tasks->kernel, .tid = tasks->slots[i].tid };
+                uint32_t pid, uid;
 
-                if (target.tid == 0)
-                        continue;
-                target_describe(&target, &event);
-                /* uid stays unknown when the entry is gone; threads are not counted beside their leader. */
-                if (event.uid != UINT32_MAX && event.pid == target.tid)
+                /* Threads are not counted beside their leader. */
+                if (target.tid != 0 && target_identify(&target, &pid, &uid) == 0 && pid == target.tid)
                         n++;
         }
         return n;

@@ -22,6 +22,7 @@ struct task {
         uint32_t generation;
         uint64_t read_ns;
         char comm[EVENT_COMM_MAX];
+        uint32_t pid, uid; /* pid 0: not read yet */
 };
 
 struct tasks {
@@ -35,8 +36,11 @@ struct tasks {
 void tasks_init(struct tasks *tasks, const struct kernel *kernel, bool may_cache);
 void tasks_deinit(struct tasks *tasks);
 
-/* The task's name, "?" when it is gone. Valid until the next call. */
-const char *tasks_comm(struct tasks *tasks, uint32_t tid, uint64_t now_ns);
+/* The task, its name "?" when it is gone. Valid until the next call. */
+const struct task *tasks_find(struct tasks *tasks, uint32_t tid, uint64_t now_ns);
+
+/* The same with pid and uid read. */
+const struct task *tasks_find_whole(struct tasks *tasks, uint32_t tid, uint64_t now_ns);
 
 /* Some task is about to get another name. */
 void tasks_renamed(struct tasks *tasks);
