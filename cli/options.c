@@ -6,10 +6,10 @@
 
 #include <linux/seccomp.h>
 
+#include "agent/cache.h"
 #include "base/error.h"
 #include "cli/exit.h"
 #include "cli/say.h"
-#include "policy/compile.h"
 #include "policy/read_oci.h"
 #include "policy/resolve.h"
 
@@ -24,7 +24,7 @@ int options_profile(const char *path, struct profile **ret_resolved, struct filt
         if (!r)
                 r = profile_resolve(profile, &context, &diags, &resolved);
         if (!r && ret_filter)
-                r = filter_compile(resolved, &diags, ret_filter);
+                r = cache_compile(resolved, &diags, ret_filter);
         say_diags(&diags, false);
         diags_deinit(&diags);
         if (r == PROFILE_E_EMPTY) {

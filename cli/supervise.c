@@ -7,6 +7,7 @@
 
 #include "cli/supervise.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -153,6 +154,8 @@ static char *command_line(char *const *argv) {
  */
 static void release_descriptors(struct supervision *supervision) {
         int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+        struct dirent *entry;
+        DIR *folder;
 
         if (null < 0)
                 return;
@@ -161,12 +164,15 @@ static void release_descriptors(struct supervision *supervision) {
                 dup2(null, STDOUT_FILENO);
         fd_close(null);
         /* Every descriptor of ours is close-on-exec; those that are not came from whoever started us. */
-        for (int fd = STDERR_FILENO + 1; fd < 1024; fd++) {
-                int flags = fcntl(fd, F_GETFD);
+        folder = opendir("/proc/self/fd");
+        while (folder && (entry = readdir(folder))) {
+                int fd = atoi(entry->d_name), flags = fd > STDERR_FILENO ? fcntl(fd, F_GETFD) : -1;
 
                 if (flags >= 0 && !(flags & FD_CLOEXEC))
                         fd_close(fd);
         }
+        if (folder)
+                closedir(folder);
 }
 
 static int start(struct supervision *supervision) {

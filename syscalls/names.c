@@ -217,3 +217,12 @@ const char *syscall_next(const struct arch *arch, uint32_t *cursor, uint32_t *re
         }
         return NULL;
 }
+
+const char *syscall_resolver(void) {
+        static char text[48];
+        const struct scmp_version *version = seccomp_version();
+
+        if (!text[0])
+                snprintf(text, sizeof(text), "libseccomp %u.%u.%u", version->major, version->minor, version->micro);
+        return text;
+}

@@ -53,3 +53,6 @@ const char *syscall_nearest(const char *name);
 bool syscall_is_newer(const char *name);
 /* Walk all names of an architecture in order of number: start with *cursor = 0; NULL at the end. */
 const char *syscall_next(const struct arch *arch, uint32_t *cursor, uint32_t *ret_nr);
+
+/* "libseccomp 2.5.4": whose tables are in use. */
+const char *syscall_resolver(void);
