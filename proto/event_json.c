@@ -91,6 +91,11 @@ static void put_key_text(struct buf *to, const char *key, const char *text) {
         json_put_text(to, text, strlen(text));
 }
 
+/* Many readers take signed 64 bits only; nothing real is larger. */
+static uint64_t number_of(uint64_t value) {
+        return value > INT64_MAX ? INT64_MAX : value;
+}
+
 static void put_time(struct buf *to, const char *key, uint64_t ns) {
         time_t seconds = (time_t)(ns / 1000000000);
         struct tm tm;
@@ -99,7 +104,7 @@ static void put_time(struct buf *to, const char *key, uint64_t ns) {
         if (!gmtime_r(&seconds, &tm) || strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm) == 0)
                 strcpy(text, "?");
         buf_printf(to, "\"%s\":\"%s.%09uZ\",\"%s_raw\":%" PRIu64, key, text, (unsigned)(ns % 1000000000),
-                   key, ns);
+                   key, number_of(ns));
 }
 
 static void put_bool(struct buf *to, const char *key, bool value) {
@@ -175,7 +180,7 @@ void event_json(struct buf *to, const struct event *event, const char *rule) {
         put_verdict(to, event);
         if (rule)
                 put_key_text(to, "rule", rule);
-        buf_printf(to, ",\"count\":%" PRIu64, event->count);
+        buf_printf(to, ",\"count\":%" PRIu64, number_of(event->count));
         if (event->count > 1) {
                 buf_putc(to, ',');
                 put_time(to, "last_timestamp", event->last_ns);
@@ -192,7 +197,8 @@ void ledger_json(struct buf *to, const struct ledger *ledger) {
                    ",\"pending\":%" PRIu64 ",\"recorded\":%" PRIu64 ",\"dropped\":%" PRIu64
                    ",\"interrupted\":%" PRIu64 ",\"errors\":%" PRIu64 ",\"written\":%" PRIu64
                    ",\"unwritten\":%" PRIu64 ",\"merged\":%" PRIu64 "}",
-                   ledger->received, ledger->answered, ledger->gone, ledger->pending, ledger->recorded,
-                   ledger->dropped, ledger->interrupted, ledger->errors, ledger->written, ledger->unwritten,
-                   ledger->merged);
+                   number_of(ledger->received), number_of(ledger->answered), number_of(ledger->gone),
+                   number_of(ledger->pending), number_of(ledger->recorded), number_of(ledger->dropped),
+                   number_of(ledger->interrupted), number_of(ledger->errors), number_of(ledger->written),
+                   number_of(ledger->unwritten), number_of(ledger->merged));
 }
