@@ -9,7 +9,8 @@
  *   table calls     one row per call       (syscalls.tbl, where the syntax is described)
  *   table cases     what an argument is when another has some value
  *   table numbers   numbers that libseccomp does not know
- *   table constants sets of constants, "set NAME [mask BITS] [arch A…]" and then "NAME VALUE" lines
+ *   table constants sets of constants, "set NAME [mask BITS] [arch A,B]" and then "NAME VALUE" lines; a set
+ * with arch says only what differs from the plain set of that name there, "-" for what is missing
  */
 
 #include <ctype.h>
@@ -31,6 +32,7 @@
 struct constant_line {
         const char *name;
         uint64_t value;
+        bool missing;
 };
 
 struct set {
@@ -284,7 +286,9 @@ static void read_constant(char **words, size_t n) {
         }
         if (n != 2 || !n_sets || n_constants == N_CONSTANTS)
                 fail("a constant is NAME VALUE, after a line: set NAME");
-        constants[n_constants++] = (struct constant_line){ words[0], parse_number(words[1]) };
+        constants[n_constants++] =
+                strcmp(words[1], "-") ? (struct constant_line){ words[0], parse_number(words[1]), false }
+                                      : (struct constant_line){ words[0], 0, true };
         sets[n_sets - 1].n++;
 }
 
@@ -401,25 +405,57 @@ static void write_arg(FILE *out, const struct arg *arg) {
         }
 }
 
-static void write_constants(FILE *out) {
-        for (size_t i = 0; i < n_sets; i++) {
-                fprintf(out, "static const struct constant constants_%zu[] = { /* %s */\n", i, sets[i].name);
-                for (size_t k = 0; k < sets[i].n; k++)
-                        fprintf(out, "        { 0x%llxu, \"%s\" },\n",
-                                (unsigned long long)constants[sets[i].first + k].value,
-                                constants[sets[i].first + k].name);
-                if (!sets[i].n)
-                        fail("set '%s' is empty", sets[i].name);
-                fprintf(out, "};\n");
+static const struct constant_line *find_in_set(const struct set *set, const char *name) {
+        for (size_t i = 0; i < set->n; i++)
+                if (!strcmp(constants[set->first + i].name, name))
+                        return &constants[set->first + i];
+        return NULL;
+}
+
+static size_t write_constant(FILE *out, const struct constant_line *line) {
+        if (line->missing)
+                return 0;
+        fprintf(out, "        { 0x%llxu, \"%s\" },\n", (unsigned long long)line->value, line->name);
+        return 1;
+}
+
+/* The items of a set; those of a variant are the plain set's in its order, with what differs, then new ones.
+ */
+static size_t write_items(FILE *out, const struct set *set) {
+        const struct set *plain = set->arch_mask ? &sets[find_set(set->name)] : set;
+        size_t n = 0;
+
+        for (size_t i = 0; i < plain->n; i++) {
+                const struct constant_line *line = &constants[plain->first + i];
+                const struct constant_line *other = find_in_set(set, line->name);
+
+                n += write_constant(out, other ? other : line);
         }
-        fprintf(out, "const struct constant_set constant_sets[] = {\n");
+        for (size_t i = 0; i < set->n; i++)
+                if (!find_in_set(plain, constants[set->first + i].name))
+                        n += write_constant(out, &constants[set->first + i]);
+        return n;
+}
+
+static void write_constants(FILE *out) {
+        size_t n[N_SETS];
+
         for (size_t i = 0; i < n_sets; i++) {
                 if (sets[i].arch_mask ? !i || strcmp(sets[i].name, sets[i - 1].name)
                                       : i && !strcmp(sets[i].name, sets[i - 1].name))
                         fail("set '%s' must exist once without 'arch'", sets[i].name);
-                fprintf(out, "        { \"%s\", constants_%zu, %zu, 0x%llxu, 0x%xu },\n", sets[i].name, i,
-                        sets[i].n, (unsigned long long)sets[i].enum_mask, sets[i].arch_mask);
+                if (sets[i].arch_mask && !sets[i].enum_mask)
+                        sets[i].enum_mask = sets[find_set(sets[i].name)].enum_mask;
+                fprintf(out, "static const struct constant constants_%zu[] = { /* %s */\n", i, sets[i].name);
+                n[i] = write_items(out, &sets[i]);
+                if (!n[i])
+                        fail("set '%s' is empty", sets[i].name);
+                fprintf(out, "};\n");
         }
+        fprintf(out, "const struct constant_set constant_sets[] = {\n");
+        for (size_t i = 0; i < n_sets; i++)
+                fprintf(out, "        { \"%s\", constants_%zu, %zu, 0x%llxu, 0x%xu },\n", sets[i].name, i,
+                        n[i], (unsigned long long)sets[i].enum_mask, sets[i].arch_mask);
         fprintf(out, "};\nconst size_t n_constant_sets = %zu;\n\n", n_sets);
 }
 

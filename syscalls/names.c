@@ -223,6 +223,7 @@ const char *syscall_resolver(void) {
         const struct scmp_version *version = seccomp_version();
 
         if (!text[0])
-                snprintf(text, sizeof(text), "libseccomp %u.%u.%u", version->major, version->minor, version->micro);
+                snprintf(text, sizeof(text), "libseccomp %u.%u.%u", version->major, version->minor,
+                         version->micro);
         return text;
 }

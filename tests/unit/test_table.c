@@ -91,6 +91,43 @@ Test(table, sets) {
         cr_expect_null(constant_set_by_name("none"));
 }
 
+Test(table, sets_of_an_architecture) {
+        static const struct {
+                const char *arch, *set, *name;
+                uint64_t value; /* 0: missing */
+        } rows[] = {
+                { "x86_64", "open", "O_DIRECTORY", 0x10000 },
+                { "i386", "open", "O_DIRECTORY", 0x10000 },
+                { "aarch64", "open", "O_DIRECTORY", 0x4000 },
+                { "arm", "open", "O_LARGEFILE", 0x20000 },
+                { "aarch64", "open", "O_CLOEXEC", 0x80000 },
+                { "ppc64le", "open", "O_DIRECT", 0x20000 },
+                { "mipsel64", "open", "O_CREAT", 0x100 },
+                { "riscv64", "open", "O_DIRECTORY", 0x10000 },
+                { "mips", "signal", "SIGUSR1", 16 },
+                { "s390x", "signal", "SIGUSR1", 10 },
+                { "mips", "socket_type", "SOCK_STREAM", 2 },
+                { "ppc64le", "mmap_flags", "MAP_LOCKED", 0x80 },
+                { "mips", "sockopt_level", "SOL_SOCKET", 0xffff },
+                { "ppc", "mmap_flags", "MAP_32BIT", 0 },
+                { "ppc64le", "ioctl", "TCGETS", 0x402c7413 },
+                { "aarch64", "ioctl", "TCGETS", 0x5401 },
+        };
+
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                const struct constant_set *set = constant_set_variant(constant_set_by_name(rows[i].set),
+                                                                      arch_by_any(rows[i].arch)->audit);
+                uint64_t value = 0;
+
+                for (size_t k = 0; k < set->n; k++)
+                        if (!strcmp(set->items[k].name, rows[i].name))
+                                value = set->items[k].value;
+                cr_expect_eq(value, rows[i].value, "%s %s: 0x%llx", rows[i].arch, rows[i].name,
+                             (unsigned long long)value);
+        }
+        cr_expect_eq(constant_set_variant(constant_set_by_name("open"), AUDIT_ARCH_MIPS)->enum_mask, 3);
+}
+
 Test(table, rows_of_an_architecture) {
         const struct syscall_row *row = syscall_row_of(AUDIT_ARCH_X86_64, 56);
 
