@@ -174,6 +174,7 @@ static const struct {
         { "case", "ARG_CASE", 32 },
         { "dev", "ARG_DEV", 32 },
         { "unused", "ARG_UNUSED", 64 },
+        { "block", "ARG_BLOCK", 64 },
 };
 
 /* [NAME=]KIND[:SET][@LINK][/BITS][*[values|bits]] */
@@ -258,9 +259,8 @@ static void read_case(char **words, size_t n) {
 static void read_number(char **words, size_t n, bool newer) {
         if (n != 3 || n_numbers == N_NUMBERS)
                 fail("a number is NAME NUMBER ARCHITECTURES");
-        if (parse_number(words[1]) >= 1024)
-                fail("'%s': numbers are counted from the base of the architecture and end at 1023",
-                     words[1]);
+        if (parse_number(words[1]) >= 640)
+                fail("'%s': numbers are counted from the base of the architecture and end at 639", words[1]);
         numbers[n_numbers++] =
                 (struct number){ words[0], (uint32_t)parse_number(words[1]), parse_arches(words[2]), newer };
 }

@@ -41,7 +41,8 @@ enum arg_kind {
         ARG_UID,
         ARG_DEV,    /* device number in the 32-bit layout of the kernel */
         ARG_UNUSED, /* there, but neither looked at by the kernel nor shown */
-        ARG_CASE,   /* kind depends on the value of argument `link`: syscall_arg_resolve() */
+        ARG_BLOCK, /* pointer to an array of words: the arguments of the call that is the name of this one */
+        ARG_CASE,  /* kind depends on the value of argument `link`: syscall_arg_resolve() */
 };
 
 struct constant {

@@ -46,6 +46,31 @@ static void put_int(struct decoder *decoder, const struct syscall_arg *arg, uint
                 text_signed(decoder->text, (int64_t)value);
 }
 
+static void decode_list(struct decoder *decoder);
+
+/* Arguments that lie in memory: those of old mmap, and of the members of socketcall. */
+static void decode_block(struct decoder *decoder, const char *name, uint64_t address) {
+        struct decoder inner = *decoder;
+        size_t word = decode_word(decoder);
+        uint64_t args[EVENT_N_ARGS] = { 0 };
+        char bytes[EVENT_N_ARGS * 8];
+
+        inner.row = syscall_row(name);
+        inner.args = args;
+        inner.in_block = true;
+        if (decoder->in_block || !inner.row ||
+            !decode_read_all(decoder, address, bytes, inner.row->n_args * word)) {
+                text_pointer(decoder->text, address);
+                return;
+        }
+        for (size_t i = 0; i < inner.row->n_args; i++)
+                args[i] = decode_number(decoder, bytes + i * word, word);
+        text_put(decoder->text, "[", 1);
+        decode_list(&inner);
+        text_put(decoder->text, "]", 1);
+        decoder->touched = true;
+}
+
 static void decode_arg(struct decoder *decoder, const struct syscall_arg *given, size_t i) {
         const struct syscall_arg *arg = syscall_arg_resolve(given, decoder->args);
         uint64_t value = decoder->args[i];
@@ -132,6 +157,9 @@ static void decode_arg(struct decoder *decoder, const struct syscall_arg *given,
         case ARG_SIGSET:
                 decode_sigset(decoder, value, linked(decoder, arg));
                 break;
+        case ARG_BLOCK:
+                decode_block(decoder, arg->name, value);
+                break;
         case ARG_DEV:
                 text_printf(text, "makedev(0x%x, 0x%x)", (unsigned)(value >> 8 & 0xfff),
                             (unsigned)(value & 0xff) | (unsigned)(value >> 12 & 0xfff00));
@@ -143,6 +171,11 @@ static void decode_arg(struct decoder *decoder, const struct syscall_arg *given,
                 text_hex(text, value);
                 break;
         }
+}
+
+static void decode_list(struct decoder *decoder) {
+        for (size_t i = 0; i < decoder->row->n_args && !decoder->last && !decoder->text->cut; i++)
+                decode_arg(decoder, &decoder->row->args[i], i);
 }
 
 int decode_args(const struct decode_source *source, uint32_t audit, uint32_t nr,
@@ -166,7 +199,6 @@ int decode_args(const struct decode_source *source, uint32_t audit, uint32_t nr,
                 decode_clone(&decoder);
                 return decoder.touched;
         }
-        for (size_t i = 0; i < row->n_args && !decoder.last && !text.cut; i++)
-                decode_arg(&decoder, &row->args[i], i);
+        decode_list(&decoder);
         return decoder.touched;
 }

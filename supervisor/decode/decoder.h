@@ -31,6 +31,7 @@ struct decoder {
         bool touched;       /* the task was looked at: the id must be confirmed */
         bool wide_pointers; /* pointers and long are 64 bits */
         bool last;          /* no argument after this one is shown */
+        bool in_block;      /* the arguments come from memory, not from registers */
 };
 
 /* memory.c: bytes of the task. */

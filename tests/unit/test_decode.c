@@ -194,8 +194,6 @@ Test(decode, registers) {
                 { "x86_64", "futex", { 0x10, 129, 1, 7, 7, 7 }, NULL, 0, "0x10, FUTEX_WAKE_PRIVATE, 1", 0 },
                 { "x86_64", "pwritev2", { 1, 0, 0, 5, 0, 2 }, NULL, 0, "1, NULL, 0, 5, RWF_DSYNC", 0 },
                 { "x86", "pread64", { 1, 0x10, 3, 1, 2 }, NULL, 0, "1, 0x10, 3, 0x1, 0x2", 0 },
-                { "x86", "mmap", { 0x9000 }, NULL, 0, "0x9000", 0 },
-                { "x86", "socketcall", { 3, 0x9000 }, NULL, 0, "SYS_CONNECT, 0x9000", 0 },
         };
 
         CHECK(rows);
@@ -463,6 +461,35 @@ Test(decode, vectors) {
                   1 },
                 { "x86_64", "writev", { 1, BASE, 0 }, NULL, 0, "1, [], 0", 0 },
                 { "x86_64", "writev", { 1, 8, 1 }, NULL, 0, "1, 0x8, 1", 1 },
+        };
+
+        CHECK(rows);
+}
+
+Test(decode, arguments_in_memory) {
+        static const struct row rows[] = {
+                { "x86",
+                  "mmap",
+                  { BASE },
+                  BYTES("\0\0\0\0\0\x10\0\0\3\0\0\0\x22\0\0\0\xff\xff\xff\xff\0\x20\0\0"),
+                  "[NULL, 4096, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0x2000]",
+                  1 },
+                { "x86", "mmap", { 0x9000 }, NULL, 0, "0x9000", 1 },
+                { "x86", "mmap", { 0 }, NULL, 0, "NULL", 0 },
+                { "x86",
+                  "socketcall",
+                  { 3, BASE },
+                  BYTES("\7\0\0\0\x0c\0\1\0\5\0\0\0\1\0abc"),
+                  "SYS_CONNECT, [7, {sa_family=AF_UNIX, sun_path=\"abc\"}, 5]",
+                  1 },
+                { "s390x",
+                  "socketcall",
+                  { 13, BASE },
+                  BYTES("\0\0\0\0\0\0\0\7\0\0\0\0\0\0\0\1"),
+                  "SYS_SHUTDOWN, [7, SHUT_WR]",
+                  1 },
+                { "x86", "socketcall", { 99, 0x9000 }, NULL, 0, "0x63, 0x9000", 0 },
+                { "x86", "socketcall", { 3, 0x9000 }, NULL, 0, "SYS_CONNECT, 0x9000", 1 },
         };
 
         CHECK(rows);
