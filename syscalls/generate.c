@@ -174,6 +174,9 @@ static const struct {
         { "case", "ARG_CASE", 32 },
         { "dev", "ARG_DEV", 32 },
         { "unused", "ARG_UNUSED", 64 },
+        { "sigaction", "ARG_SIGACTION", 64 },
+        { "rlimit", "ARG_RLIMIT", 64 },
+        { "msghdr", "ARG_MSGHDR", 64 },
         { "block", "ARG_BLOCK", 64 },
 };
 

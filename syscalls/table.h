@@ -37,6 +37,9 @@ enum arg_kind {
         ARG_CLONE_ARGS,
         ARG_TIMESPEC,
         ARG_SIGSET,
+        ARG_SIGACTION,
+        ARG_RLIMIT,
+        ARG_MSGHDR,
         ARG_PID,
         ARG_UID,
         ARG_DEV,    /* device number in the 32-bit layout of the kernel */

@@ -102,20 +102,3 @@ uint64_t decode_constant(const struct decoder *decoder, const struct constant_se
                         return here->items[i].value;
         return 0;
 }
-
-void decode_signal(struct decoder *decoder, uint64_t value) {
-        const struct constant_set *set = constant_set_by_name("signal");
-        int number = (int)value;
-        const char *name;
-
-        name = number > 0 ? set_name(constant_set_variant(set, decoder->arch->audit), (uint64_t)number)
-                          : NULL;
-        if (name)
-                text_puts(decoder->text, name);
-        else if (number == 32)
-                text_puts(decoder->text, "SIGRTMIN");
-        else if (number > 32 && number <= 64)
-                text_printf(decoder->text, "SIGRT_%d", number - 32);
-        else
-                text_signed(decoder->text, number);
-}

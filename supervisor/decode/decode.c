@@ -157,6 +157,15 @@ static void decode_arg(struct decoder *decoder, const struct syscall_arg *given,
         case ARG_SIGSET:
                 decode_sigset(decoder, value, linked(decoder, arg));
                 break;
+        case ARG_SIGACTION:
+                decode_sigaction(decoder, value, linked(decoder, arg));
+                break;
+        case ARG_RLIMIT:
+                decode_rlimit(decoder, value);
+                break;
+        case ARG_MSGHDR:
+                decode_msghdr(decoder, value);
+                break;
         case ARG_BLOCK:
                 decode_block(decoder, arg->name, value);
                 break;

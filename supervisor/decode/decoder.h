@@ -47,7 +47,6 @@ size_t decode_word(const struct decoder *decoder); /* size of long: 4 or 8 */
 /* constant.c */
 void decode_enum(struct decoder *decoder, const struct constant_set *set, uint64_t value);
 void decode_flags(struct decoder *decoder, const struct constant_set *set, uint64_t value);
-void decode_signal(struct decoder *decoder, uint64_t value);
 /* The value of one bit or constant of a set on this architecture; 0 if there is none. */
 uint64_t decode_constant(const struct decoder *decoder, const struct constant_set *set, const char *name);
 
@@ -71,4 +70,12 @@ void decode_open_how(struct decoder *decoder, uint64_t address, uint64_t size);
 void decode_clone_args(struct decoder *decoder, uint64_t address, uint64_t size);
 void decode_clone(struct decoder *decoder); /* the whole argument list, named as in strace */
 void decode_timespec(struct decoder *decoder, uint64_t address, size_t count);
+void decode_rlimit(struct decoder *decoder, uint64_t address);
+
+/* signal.c */
+void decode_signal(struct decoder *decoder, uint64_t value);
 void decode_sigset(struct decoder *decoder, uint64_t address, uint64_t size);
+void decode_sigaction(struct decoder *decoder, uint64_t address, uint64_t size);
+
+/* message.c */
+void decode_msghdr(struct decoder *decoder, uint64_t address);

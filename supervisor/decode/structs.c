@@ -173,45 +173,29 @@ void decode_timespec(struct decoder *decoder, uint64_t address, size_t count) {
                 text_put(decoder->text, "]", 1);
 }
 
-void decode_sigset(struct decoder *decoder, uint64_t address, uint64_t size) {
-        const struct constant_set *signals =
-                constant_set_variant(constant_set_by_name("signal"), decoder->arch->audit);
-        size_t word = decode_word(decoder), n_set = 0;
-        char bytes[16] = { 0 };
-        uint64_t set = 0;
-        const char *separator = "";
+static void put_limit(struct decoder *decoder, uint64_t value, size_t word) {
+        if (value == (word == 8 ? UINT64_MAX : UINT32_MAX)) {
+                text_puts(decoder->text,
+                          !strcmp(decoder->row->name, "prlimit64") ? "RLIM64_INFINITY" : "RLIM_INFINITY");
+        } else if (value > 1024 && value % 1024 == 0) {
+                text_unsigned(decoder->text, value / 1024);
+                text_puts(decoder->text, "*1024");
+        } else {
+                text_unsigned(decoder->text, value);
+        }
+}
 
-        /* MIPS has 128 signals, of which the upper half is in no use worth a name */
-        if ((size != 8 && size != 16) || !decode_read_all(decoder, address, bytes, (size_t)size)) {
+void decode_rlimit(struct decoder *decoder, uint64_t address) {
+        size_t word = strcmp(decoder->row->name, "prlimit64") ? decode_word(decoder) : 8;
+        char bytes[16];
+
+        if (!decode_read_all(decoder, address, bytes, 2 * word)) {
                 text_pointer(decoder->text, address);
                 return;
         }
-        for (size_t at = 0; at < 8; at += word)
-                set |= decode_number(decoder, bytes + at, word) << (8 * at);
-        for (unsigned i = 0; i < 64; i++)
-                n_set += set >> i & 1;
-        /* mostly full: those left out say more */
-        if (n_set > 32) {
-                text_put(decoder->text, "~", 1);
-                set = ~set;
-        }
-        text_put(decoder->text, "[", 1);
-        for (unsigned number = 1; number <= 64; number++) {
-                const char *name = NULL;
-
-                if (!(set >> (number - 1) & 1))
-                        continue;
-                for (size_t i = 0; i < signals->n; i++)
-                        if (signals->items[i].value == number)
-                                name = signals->items[i].name;
-                text_puts(decoder->text, separator);
-                separator = " ";
-                if (name)
-                        text_puts(decoder->text, name + 3); /* without SIG */
-                else if (number == 32)
-                        text_puts(decoder->text, "RTMIN");
-                else
-                        text_printf(decoder->text, "RT_%u", number - 32);
-        }
-        text_put(decoder->text, "]", 1);
+        text_puts(decoder->text, "{rlim_cur=");
+        put_limit(decoder, decode_number(decoder, bytes, word), word);
+        text_puts(decoder->text, ", rlim_max=");
+        put_limit(decoder, decode_number(decoder, bytes + word, word), word);
+        text_put(decoder->text, "}", 1);
 }
