@@ -16,6 +16,8 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "policy/alternatives.h"
+#include "policy/match.h"
 #include "syscalls/names.h"
 
 #include <pthread.h>
@@ -146,13 +148,12 @@ static void emit_condition(struct program *program, const struct condition *cond
 }
 
 /* All conditions, then the action; behind it the next alternative. At most 6 * 6 + 1 instructions. */
-static void emit_alternative(struct program *program, const struct condition *conditions, size_t n,
-                             uint32_t action, unsigned bits) {
+static void emit_alternative(struct program *program, const struct alternative *alternative, unsigned bits) {
         size_t start = program->n;
 
-        for (size_t i = 0; i < n; i++)
-                emit_condition(program, &conditions[i], bits);
-        emit_return(program, action);
+        for (size_t i = 0; i < alternative->n_conditions; i++)
+                emit_condition(program, &alternative->conditions[i], bits);
+        emit_return(program, alternative->action);
         for (size_t i = start; i < program->n; i++) {
                 struct sock_filter *insn = &program->insns[i];
 
@@ -174,40 +175,21 @@ struct compiler {
         struct program program;
 };
 
-/* A call unknown to libseccomp, by number: the first unconditional rule, else conditions in order. */
-static void emit_newer(struct compiler *compiler, const struct arch *arch, const char *name) {
-        const struct profile *profile = compiler->profile;
+/* A call by number, from its alternatives as match.h knows them. */
+static void emit_call(struct compiler *compiler, const struct arch_rules *rules,
+                      const struct call_rules *call) {
         struct program *program = &compiler->program;
-        int nr = syscall_number(arch, name);
-        size_t skip;
+        size_t skip = emit_if(program, BPF_JEQ, call->nr);
+        bool unconditional = false;
 
-        if (nr < 0)
-                return;
-        skip = emit_if(program, BPF_JEQ, (uint32_t)nr);
-        for (size_t i = 0; i < profile->n_rules; i++) {
-                const struct rule *rule = &profile->rules[i];
+        for (size_t i = 0; i < call->n; i++) {
+                const struct alternative *alternative = &rules->alternatives[call->first + i];
 
-                if (rule->n_conditions || rule->action == profile->default_action ||
-                    !rule_has_name(rule, name))
-                        continue;
-                emit_return(program, rule->action);
-                jump_here(program, skip);
-                return;
+                emit_alternative(program, alternative, rules->bits);
+                unconditional |= !alternative->n_conditions;
         }
-        for (size_t i = 0; i < profile->n_rules; i++) {
-                const struct rule *rule = &profile->rules[i];
-
-                if (rule->action == profile->default_action || !rule_has_name(rule, name))
-                        continue;
-                if (!rule_is_split(rule))
-                        emit_alternative(program, rule->conditions, rule->n_conditions, rule->action,
-                                         arch->bits);
-                else
-                        for (size_t j = 0; j < rule->n_conditions; j++)
-                                emit_alternative(program, &rule->conditions[j], 1, rule->action,
-                                                 profile_arch_bits(arch));
-        }
-        emit_return(program, profile->default_action);
+        if (!unconditional)
+                emit_return(program, compiler->profile->default_action);
         jump_here(program, skip);
 }
 
@@ -266,7 +248,25 @@ static int add_rule(struct compiler *compiler, scmp_filter_ctx context, const st
         return r ? refuse(compiler, rule, rule->names[name], arch, r) : 0;
 }
 
-static int add_rules(struct compiler *compiler, scmp_filter_ctx context, const struct arch *arch) {
+static bool given_to_libseccomp(const struct compiler *compiler, const struct arch_rules *rules,
+                                const struct rule *rule, const char *name, int number) {
+        const struct alternative *first;
+        const struct call_rules *call;
+        uint32_t nr;
+        int through;
+
+        /* Without a number here libseccomp would test for a pseudo number that no call has. */
+        if (number == __NR_SCMP_ERROR || !rule_numbers(rules->arch, name, &nr, &through))
+                return false;
+        call = arch_rules_find(rules, nr);
+        if (!call || call->own_code)
+                return false;
+        /* What an unconditional rule replaces in the end need not go in first. */
+        first = &rules->alternatives[call->first];
+        return first->n_conditions || &compiler->profile->rules[first->rule] == rule;
+}
+
+static int add_rules(struct compiler *compiler, scmp_filter_ctx context, const struct arch_rules *rules) {
         const struct profile *profile = compiler->profile;
         int r;
 
@@ -276,12 +276,40 @@ static int add_rules(struct compiler *compiler, scmp_filter_ctx context, const s
                 if (rule->action == profile->default_action)
                         continue;
                 for (size_t j = 0; j < rule->n_names; j++) {
-                        if (compiler->numbers[i][j] == __NR_SCMP_ERROR)
+                        int number = compiler->numbers[i][j];
+
+                        if (!given_to_libseccomp(compiler, rules, rule, rule->names[j], number))
                                 continue;
-                        r = add_rule(compiler, context, arch, rule, j, compiler->numbers[i][j]);
+                        r = add_rule(compiler, context, rules->arch, rule, j, number);
                         if (r)
                                 return error_trace(r);
                 }
+        }
+        return 0;
+}
+
+/* What libseccomp does not know, or does not get right, stands before its program. */
+static int append_own_code(struct compiler *compiler, const struct arch_rules *rules) {
+        const struct profile *profile = compiler->profile;
+        bool loaded = false;
+
+        for (size_t i = 0; i < rules->n_calls; i++) {
+                const struct call_rules *call = &rules->calls[i];
+                const struct alternative *first = &rules->alternatives[call->first];
+
+                if (call->conflict != SIZE_MAX) {
+                        const struct alternative *later = &rules->alternatives[call->conflict];
+                        const struct rule *rule = &profile->rules[later->rule];
+
+                        return error_trace(
+                                refuse(compiler, rule, rule->names[later->name], rules->arch, -EEXIST));
+                }
+                if (!call->own_code && compiler->numbers[first->rule][first->name] != __NR_SCMP_ERROR)
+                        continue;
+                if (!loaded)
+                        emit_load(&compiler->program, NUMBER_OFFSET);
+                loaded = true;
+                emit_call(compiler, rules, call);
         }
         return 0;
 }
@@ -330,13 +358,17 @@ static void context_release(scmp_filter_ctx *context) {
 
 static int append_arch(struct compiler *compiler, const struct arch *arch) {
         __attribute__((cleanup(context_release))) scmp_filter_ctx context = NULL;
+        const struct arch_rules *rules = match_table_arch(compiler->profile->match, arch->audit);
         uint32_t native = seccomp_arch_native();
         int r;
 
-        if (compiler->n_newer)
-                emit_load(&compiler->program, NUMBER_OFFSET);
-        for (size_t i = 0; i < compiler->n_newer; i++)
-                emit_newer(compiler, arch, compiler->newer[i]);
+        if (rules->n_alternatives > FILTER_MAX) {
+                compiler->program.full = true;
+                return 0;
+        }
+        r = append_own_code(compiler, rules);
+        if (r)
+                return error_trace(r);
 
         context = seccomp_init(compiler->profile->default_action);
         if (!context) {
@@ -353,7 +385,7 @@ static int append_arch(struct compiler *compiler, const struct arch *arch) {
         }
         if (r)
                 return error_origin(error_seccomp(r));
-        r = add_rules(compiler, context, arch);
+        r = add_rules(compiler, context, rules);
         if (r)
                 return error_trace(r);
         return error_trace(append_export(compiler, context));
@@ -373,28 +405,8 @@ static int resolve_names(struct compiler *compiler) {
                         calloc(rule->n_names ? rule->n_names : 1, sizeof(**compiler->numbers));
                 if (!compiler->numbers[i])
                         return error_origin(-ENOMEM);
-                for (size_t j = 0; j < rule->n_names; j++) {
-                        size_t k;
-                        int nr = seccomp_syscall_resolve_name(rule->names[j]);
-
-                        compiler->numbers[i][j] = nr;
-                        if (nr != __NR_SCMP_ERROR || rule->action == profile->default_action ||
-                            !syscall_is_newer(rule->names[j]))
-                                continue;
-                        for (k = 0; k < compiler->n_newer; k++)
-                                if (!strcmp(compiler->newer[k], rule->names[j]))
-                                        break;
-                        if (k < compiler->n_newer)
-                                continue;
-                        if (!(k & (k - 1))) {
-                                char **grown = reallocarray(compiler->newer, k ? k * 2 : 1, sizeof(*grown));
-
-                                if (!grown)
-                                        return error_origin(-ENOMEM);
-                                compiler->newer = grown;
-                        }
-                        compiler->newer[compiler->n_newer++] = rule->names[j];
-                }
+                for (size_t j = 0; j < rule->n_names; j++)
+                        compiler->numbers[i][j] = seccomp_syscall_resolve_name(rule->names[j]);
         }
         return 0;
 }
@@ -511,7 +523,6 @@ int filter_compile(const struct profile *resolved, struct diags *diags, struct f
         for (size_t i = 0; compiler->numbers && i < resolved->n_rules; i++)
                 free(compiler->numbers[i]);
         free(compiler->numbers);
-        free(compiler->newer);
         free(compiler);
         return error_trace(r);
 }

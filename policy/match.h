@@ -26,3 +26,5 @@ uint32_t match_call(const struct profile *resolved, uint32_t audit_arch, uint32_
 /* Used by profile_resolve() and profile_free(). */
 int match_table_new(const struct profile *resolved, struct match_table **ret);
 struct match_table *match_table_free(struct match_table *table);
+/* The index of one listed architecture (AUDIT_ARCH_* or ARCH_X32), or NULL. */
+const struct arch_rules *match_table_arch(const struct match_table *table, uint32_t audit);
