@@ -27,7 +27,9 @@ double completeness_chance_new(const struct completeness *completeness) {
 }
 
 static void put_seconds(struct buf *to, uint64_t ns) {
-        if (ns < UINT64_C(10000000000))
+        if (ns < UINT64_C(1000000000))
+                buf_printf(to, "%" PRIu64 " ms", ns / 1000000);
+        else if (ns < UINT64_C(10000000000))
                 buf_printf(to, "%.1f s", (double)ns / 1e9);
         else if (ns < UINT64_C(600000000000))
                 buf_printf(to, "%" PRIu64 " s", ns / 1000000000);

@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "syscalls/names.h"
+#include "syscalls/table.h"
 
 static const struct {
         uint32_t action;
@@ -69,11 +70,14 @@ static void put_clean(struct buf *to, const char *text) {
 }
 
 void event_text_args(struct buf *to, const struct event *event) {
+        const struct syscall_row *row = syscall_row_of(event->arch, event->nr);
+        size_t n = row ? row->n_args : EVENT_N_ARGS; /* further registers hold what was left in them */
+
         if (event->detail[0]) {
                 put_clean(to, event->detail);
                 return;
         }
-        for (size_t i = 0; i < EVENT_N_ARGS; i++)
+        for (size_t i = 0; i < n; i++)
                 buf_printf(to, "%s0x%" PRIx64, i > 0 ? ", " : "", event->args[i]);
 }
 

@@ -11,7 +11,7 @@
  * without a newline. Local time. */
 void event_text(struct buf *to, const struct event *event);
 
-/* "openat(AT_FDCWD, \"x\", O_RDONLY)"; six hex numbers when the arguments were not decoded. */
+/* "openat(AT_FDCWD, \"x\", O_RDONLY)"; hexadecimal numbers when the arguments were not decoded. */
 void event_text_call(struct buf *to, const struct event *event);
 
 /* What stands between the parentheses. */

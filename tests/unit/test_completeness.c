@@ -51,5 +51,5 @@ Test(completeness, never_is_said_as_a_bound) {
         expect_text(
                 &completeness,
                 "1 distinct calls, 0 of them seen only once; the chance that the next call is new is about "
-                "0 (below 1 in 5000); the last new one appeared 0.0 s into a recording of 20 min");
+                "0 (below 1 in 5000); the last new one appeared 0 ms into a recording of 20 min");
 }

@@ -83,7 +83,7 @@ Test(report, a_table) {
         cr_expect_str_eq(
                 text,
                 "COMM  PID TID CODE                     SYSCALL COUNT ARGS                         RULE\n"
-                "nginx   9  11 SECCOMP_RET_KILL_PROCESS socket     12 0x0, 0x0, 0x0, 0x0, 0x0, 0x0 "
+                "nginx   9  11 SECCOMP_RET_KILL_PROCESS socket     12 0x0, 0x0, 0x0                "
                 "syscalls[3]\n"
                 "sh    100 100 SECCOMP_RET_ERRNO(EPERM) mount       2 \"a\", \"/mnt\", \"ext4\", 0, NULL "
                 "syscalls[3]\n"
