@@ -29,6 +29,8 @@ struct kernel {
         int (*sync_wake_up)(void *data, int listener);
         /* Bytes read (> 0, short at the end of a mapping) or -errno. */
         long (*read_memory)(void *data, uint32_t tid, uint64_t address, void *buffer, size_t n);
+        /* Bytes written or -errno. */
+        long (*write_memory)(void *data, uint32_t tid, uint64_t address, const void *buffer, size_t n);
         /* Contents of /proc/TID/NAME from offset, at most n bytes: bytes read or -errno. */
         long (*read_proc)(void *data, uint32_t tid, const char *name, void *buffer, size_t n, long offset);
         /* Target of the link /proc/TID/NAME, NUL-terminated: its length or -errno. */

@@ -88,6 +88,14 @@ static long linux_read_memory(void *data, uint32_t tid, uint64_t address, void *
         return done == 0 ? -EFAULT : done;
 }
 
+static long linux_write_memory(void *data, uint32_t tid, uint64_t address, const void *buffer, size_t n) {
+        struct iovec local = { (void *)(uintptr_t)buffer, n };
+        struct iovec remote = { (void *)(uintptr_t)address, n };
+        ssize_t done = process_vm_writev((pid_t)tid, &local, 1, &remote, 1, 0);
+
+        return done < 0 ? -errno : done;
+}
+
 static long linux_read_proc(void *data, uint32_t tid, const char *name, void *buffer, size_t n, long offset) {
         cleanup_fd int fd = -1;
         char path[64];
@@ -136,6 +144,7 @@ int kernel_linux(struct kernel *ret) {
                 .peek = linux_peek,
                 .sync_wake_up = linux_sync_wake_up,
                 .read_memory = linux_read_memory,
+                .write_memory = linux_write_memory,
                 .read_proc = linux_read_proc,
                 .read_link = linux_read_link,
                 .now = linux_now,

@@ -22,11 +22,13 @@
 #include "base/fd.h"
 #include "policy/simulate.h"
 #include "supervisor/decide.h"
+#include "supervisor/restart.h"
 #include "supervisor/target.h"
 #include "syscalls/names.h"
 #include "syscalls/table.h"
 
 #define PR_SET_NAME_OPTION 15u
+#define REPAIR_NS          10000000000u /* how long after a gap handlers are looked at: 10 s */
 
 /* One call on its way through the stages. */
 struct call {
@@ -122,8 +124,10 @@ static void call_account(struct session *session, struct call *call) {
 
         session->ledger.received++;
         /* Ids go up by one per notification of a filter: a gap is calls that a signal took back unseen. */
-        if (session->any_id && id - session->last_id > 1 && id - session->last_id < UINT32_MAX)
+        if (session->any_id && id - session->last_id > 1 && id - session->last_id < UINT32_MAX) {
                 session->ledger.interrupted += id - session->last_id - 1;
+                session->last_gap_ns = session->kernel->now(session->kernel->data);
+        }
         session->last_id = id;
         session->any_id = true;
 }
@@ -144,6 +148,13 @@ static void call_name_task(struct session *session, struct call *call) {
                 if (name && (strncmp(name, "execve", 6) == 0 || strcmp(name, "prctl") == 0))
                         tasks_renamed(&session->tasks);
         }
+}
+
+/* A handler returns, and calls were taken back by signals lately: perhaps the one it returns to. */
+static void call_repair(struct session *session, struct call *call) {
+        if (call->event.arch == AUDIT_ARCH_X86_64 && call->event.nr == SYS_rt_sigreturn &&
+            session->last_gap_ns != 0 && call->event.first_ns - session->last_gap_ns < REPAIR_NS)
+                restart_interrupted(session->kernel, session->listener_fd, call->notif.id, call->event.tid);
 }
 
 static void call_decide(struct session *session, struct call *call) {
@@ -277,6 +288,7 @@ static int call_settle(struct session *session, struct call *call) {
 
         call_account(session, call);
         call_name_task(session, call);
+        call_repair(session, call);
         call_decide(session, call);
         r = call_classify(session, call);
         if (r) {

@@ -5,7 +5,7 @@
  * One listener and everything supervised through it. session_step() takes one call through all its stages;
  * it is the only function that knows their order:
  *
- *   receive -> name the task -> verdict -> decide -> (first of its kind: describe, decode, confirm)
+ *   receive -> name the task -> (repair) -> verdict -> decide -> (first of its kind: describe, decode, confirm)
  *           -> answer -> record
  *
  * A session is driven by one thread at a time (supervisor/receiver.c). The lock guards what snapshots read.
@@ -51,6 +51,7 @@ struct session {
         struct eventlog *eventlog; /* owned; NULL: no stream */
         uint64_t last_id; /* of the notification received last */
         bool any_id;
+        uint64_t last_gap_ns; /* when ids were last found missing; 0 = never */
         uint64_t last_error_ns; /* own trouble is logged at most once a second */
 
         struct verdict_cache *verdicts; /* owned; made at the first call, idle sessions stay small */

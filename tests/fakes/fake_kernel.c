@@ -86,6 +86,15 @@ static long fake_read_memory(void *data, uint32_t tid, uint64_t address, void *b
         return (long)n;
 }
 
+static long fake_write_memory(void *data, uint32_t tid, uint64_t address, const void *buffer, size_t n) {
+        struct fake_kernel *fake = data;
+
+        if (address < FAKE_MEMORY_BASE || address - FAKE_MEMORY_BASE > sizeof(fake->memory) - n)
+                return -EFAULT;
+        memcpy(fake->memory + (address - FAKE_MEMORY_BASE), buffer, n);
+        return (long)n;
+}
+
 static long fake_read_proc(void *data, uint32_t tid, const char *name, void *buffer, size_t n, long offset) {
         struct fake_kernel *fake = data;
         const char *contents = NULL;
@@ -98,6 +107,8 @@ static long fake_read_proc(void *data, uint32_t tid, const char *name, void *buf
                 contents = fake->status;
         else if (strcmp(name, "maps") == 0)
                 contents = fake->maps;
+        else if (strcmp(name, "syscall") == 0)
+                contents = fake->syscall;
         if (!contents)
                 return -ENOENT;
         length = strlen(contents);
@@ -139,6 +150,7 @@ void fake_kernel_init(struct fake_kernel *fake) {
                 .peek = fake_peek,
                 .sync_wake_up = fake_sync_wake_up,
                 .read_memory = fake_read_memory,
+                .write_memory = fake_write_memory,
                 .read_proc = fake_read_proc,
                 .read_link = fake_read_link,
                 .now = fake_now,
