@@ -59,7 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         struct decode_source source = { .read = fuzz_read, .data = &memory };
         const struct arch *arch;
         uint64_t args[EVENT_N_ARGS];
-        uint32_t nr, cursor = 0, known = 0;
+        uint32_t nr, cursor = 0, base = 0;
         size_t n_text;
         char *text;
 
@@ -78,9 +78,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 if (arch->bits == 32)
                         args[i] &= UINT32_MAX;
         }
-        if (!(data[4] & 4)) /* mostly numbers that exist: walk that many names */
-                for (uint32_t i = 0; i <= nr % 512u && syscall_next(arch, &cursor, &known); i++)
-                        nr = known;
+        if (!(data[4] & 4)) { /* mostly numbers that exist: counted from the base of the architecture */
+                syscall_next(arch, &cursor, &base);
+                nr = nr % 640u + (base > 1 ? base : 0);
+        }
         if (data[4] & 8)
                 source.fd_path = fuzz_fd_path;
 
