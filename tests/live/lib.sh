@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+#
+# Sourced first by every live test. Gives checks that count, a private directory, a mark in the environment by
+# which every process of the test is known afterwards, and the change to an ordinary user. What must stay
+# true: a test that ends, however it ends, leaves neither processes nor files behind.
+#
+# CALLGATE_TEST_BUILD    build tree the test belongs to (programs, and callgate unless the next is set)
+# CALLGATE_TEST_RELEASE  build tree whose callgate is tried; tests/run.sh points it at the release build
+# CALLGATE_TEST_USER     "yes": give up root first (skipped when there is none to give up)
+
+set -u
+live=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+export LC_ALL=C TZ=UTC PATH=/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin
+unset CDPATH ENV BASH_ENV GREP_OPTIONS MAKEFLAGS MAKELEVEL
+
+skip() {
+  echo "skipped: $*"
+  exit 77
+}
+
+bin=${CALLGATE_TEST_RELEASE:-${CALLGATE_TEST_BUILD:?is the build tree; run the tests through ctest or tests/run.sh}}
+programs=$CALLGATE_TEST_BUILD/tests/live/programs
+
+# An ordinary user may read neither the checkout nor the build, so both are laid out anew.
+TEST_UID=61803
+as_user() {
+  local stage rc
+  [ "$(id -u)" -eq 0 ] || skip "runs as an ordinary user anyway; the plain test covers it"
+  stage=$(mktemp -d /tmp/callgate-user.XXXXXX) || exit 1
+  chmod 755 "$stage"
+  mkdir -p "$stage/build/tests/live" "$stage/home" "$stage/tests"
+  cp "$bin/callgate" "$bin/callgated" "$stage/build/"
+  cp -r "$programs" "$stage/build/tests/live/programs"
+  cp -r "$live" "$stage/tests/live"
+  chmod -R a+rX "$stage"
+  chown -R "$TEST_UID:$TEST_UID" "$stage"
+  env -i PATH="$PATH" HOME="$stage/home" LC_ALL=C TZ=UTC TMPDIR="$stage/home" \
+    CALLGATE_TEST_USER=dropped CALLGATE_TEST_BUILD="$stage/build" CALLGATE_TEST_CACHE="$stage/home" \
+    ${CALLGATE_TEST_KEEP:+CALLGATE_TEST_KEEP="$CALLGATE_TEST_KEEP"} \
+    setpriv --reuid "$TEST_UID" --regid "$TEST_UID" --clear-groups --reset-env --inh-caps=-all \
+    env PATH="$PATH" HOME="$stage/home" LC_ALL=C TZ=UTC TMPDIR="$stage/home" CALLGATE_TEST_USER=dropped \
+    CALLGATE_TEST_BUILD="$stage/build" CALLGATE_TEST_CACHE="$stage/home" \
+    bash -c 'cd "$1" && shift && exec bash "$@"' bash "$stage/home" "$stage/tests/live/$(basename "$0")" "$@"
+  rc=$?
+  [ -n "${CALLGATE_TEST_KEEP:-}" ] || rm -rf "$stage"
+  exit $rc
+}
+[ "${CALLGATE_TEST_USER:-}" = yes ] && as_user "$@"
+
+callgate=$bin/callgate
+[ -x "$callgate" ] && [ -x "$bin/callgated" ] || { echo "no callgate in $bin"; exit 1; }
+profiles=$live/profiles
+
+need() {
+  local tool
+  for tool; do
+    command -v "$tool" >/dev/null 2>&1 || skip "$tool is not installed"
+  done
+}
+
+is_root() { [ "$(id -u)" -eq 0 ]; }
+
+# Every process below this line carries the mark; /proc/PID/environ shows it whatever the process became.
+mark=callgate-live-$$-$RANDOM$RANDOM
+export CALLGATE_TEST_MARK=$mark
+work=$(mktemp -d "${TMPDIR:-/tmp}/callgate-live.XXXXXX") || exit 1
+chmod 755 "$work"
+cd "$work" || exit 1
+
+# Processes of this test still alive (zombies do not count: they belong to whoever has to reap them).
+leftovers() {
+  local directory pid state
+  for directory in /proc/[0-9]*; do
+    pid=${directory#/proc/}
+    [ "$pid" = $$ ] || [ "$pid" = "$BASHPID" ] && continue
+    grep -qsa "CALLGATE_TEST_MARK=$mark" "$directory/environ" 2>/dev/null || continue
+    state=$(sed -n 's/^State:[[:space:]]*\(.\).*/\1/p' "$directory/status" 2>/dev/null)
+    [ "$state" = Z ] || [ -z "$state" ] || echo "$pid"
+  done
+}
+
+cleanup() {
+  local pids round
+  for round in 1 2 3 4 5; do
+    pids=$(leftovers)
+    [ -n "$pids" ] || break
+    # shellcheck disable=SC2086
+    kill -KILL $pids 2>/dev/null
+    sleep 0.1
+  done
+  cd / || exit 1
+  if [ -n "${CALLGATE_TEST_KEEP:-}" ]; then echo "kept: $work"; else rm -rf "$work"; fi
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+n_checks=0
+n_failures=0
+
+pass() { n_checks=$((n_checks + 1)); }
+
+fail() { # sentence [file to show…]
+  n_checks=$((n_checks + 1))
+  n_failures=$((n_failures + 1))
+  echo "FAILED: $1"
+  shift
+  local file
+  for file; do
+    [ -s "$file" ] && { echo "--- $(basename "$file")"; head -c 4000 "$file" | sed 's/^/    /'; }
+  done
+}
+
+same() { # sentence expected actual
+  if [ "$2" = "$3" ]; then pass; else fail "$1: expected '$2', got '$3'"; fi
+}
+
+same_file() { # sentence expected-file actual-file
+  if cmp -s "$2" "$3"; then
+    pass
+  else
+    fail "$1"
+    diff -u "$2" "$3" | head -40 | sed 's/^/    /'
+  fi
+}
+
+has() { # sentence file fixed-string
+  if grep -qF -- "$3" "$2"; then pass; else fail "$1: '$3' is not in it" "$2"; fi
+}
+
+has_not() { # sentence file fixed-string
+  if grep -qF -- "$3" "$2"; then fail "$1: '$3' is in it" "$2"; else pass; fi
+}
+
+absent() { # sentence path
+  if [ -e "$2" ]; then fail "$1: $2 exists"; else pass; fi
+}
+
+# A safety net only: no check depends on how long something took. 124 when it was needed.
+limited() { timeout -k 5 "${LIMIT:-60}" "$@"; }
+
+# Waits until a command succeeds, looking every 20 ms; 1 after 30 s.
+until_true() {
+  local i
+  for ((i = 0; i < 1500; i++)); do
+    "$@" >/dev/null 2>&1 && return 0
+    sleep 0.02
+  done
+  return 1
+}
+
+no_leftovers() { [ -z "$(leftovers)" ]; }
+
+# Nothing of the test may live on; a process just killed gets a moment to be gone.
+expect_no_leftovers() { # sentence
+  if until_true no_leftovers; then
+    pass
+  else
+    fail "$1: processes are left"
+    for pid in $(leftovers); do
+      echo "    $pid $(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | head -c 200) [$(cat "/proc/$pid/wchan" 2>/dev/null)]"
+    done
+  fi
+}
+
+# Names that callgate's outputs use while they are written.
+expect_no_half_files() { # sentence directory
+  local left
+  left=$(find "$2" -name '.*.json*' -o -name '.*.events*' -o -name '.out*' 2>/dev/null)
+  same "$1: no half-written file" "" "$left"
+}
+
+finish() {
+  expect_no_leftovers "at the end"
+  if [ "$n_failures" -gt 0 ]; then
+    echo "$n_failures of $n_checks checks failed"
+    exit 1
+  fi
+  [ "$n_checks" -gt 0 ] || { echo "no check was made"; exit 1; }
+  echo "$n_checks checks passed ($(id -un 2>/dev/null || id -u), $bin)"
+  exit 0
+}
