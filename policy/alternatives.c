@@ -381,3 +381,53 @@ const struct call_rules *arch_rules_find(const struct arch_rules *rules, uint32_
         }
         return low < rules->n_calls && rules->calls[low].nr == nr ? &rules->calls[low] : NULL;
 }
+
+/* The values that an order or equality leaves; false for the other comparisons. */
+static bool interval(const struct condition *condition, uint64_t *ret_low, uint64_t *ret_high) {
+        uint64_t value = condition->value;
+
+        *ret_low = 0;
+        *ret_high = UINT64_MAX;
+        switch ((enum condition_op)condition->op) {
+        case CONDITION_EQ:
+                *ret_low = *ret_high = value;
+                return true;
+        case CONDITION_LT:
+                *ret_high = value ? value - 1 : 0;
+                return true;
+        case CONDITION_LE:
+                *ret_high = value;
+                return true;
+        case CONDITION_GE:
+                *ret_low = value;
+                return true;
+        case CONDITION_GT:
+                *ret_low = value == UINT64_MAX ? value : value + 1;
+                return true;
+        default:
+                return false;
+        }
+}
+
+static bool conditions_exclude(const struct condition *a, const struct condition *b) {
+        uint64_t args[6] = { 0 };
+        uint64_t low_a, high_a, low_b, high_b;
+
+        if (a->op == CONDITION_EQ || b->op == CONDITION_EQ) {
+                args[a->index] = a->op == CONDITION_EQ ? a->value : b->value;
+                return !condition_holds(a, args) || !condition_holds(b, args);
+        }
+        if (a->op == CONDITION_MASKED_EQ && b->op == CONDITION_MASKED_EQ)
+                return a->value & b->value & (a->value_two ^ b->value_two);
+        return interval(a, &low_a, &high_a) && interval(b, &low_b, &high_b) &&
+               (high_a < low_b || high_b < low_a);
+}
+
+bool alternatives_exclude(const struct alternative *a, const struct alternative *b) {
+        for (size_t i = 0; i < a->n_conditions; i++)
+                for (size_t j = 0; j < b->n_conditions; j++)
+                        if (a->conditions[i].index == b->conditions[j].index &&
+                            conditions_exclude(&a->conditions[i], &b->conditions[j]))
+                                return true;
+        return false;
+}

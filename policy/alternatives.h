@@ -48,6 +48,9 @@ int arch_rules_init(struct arch_rules *rules, const struct profile *resolved, co
 void arch_rules_deinit(struct arch_rules *rules);
 const struct call_rules *arch_rules_find(const struct arch_rules *rules, uint32_t nr); /* NULL: no rule */
 
+/* Surely no arguments make both hold. False when in doubt. */
+bool alternatives_exclude(const struct alternative *a, const struct alternative *b);
+
 /* Number of a name for a rule: the direct call's, or libseccomp's pseudo number of one that exists behind
  * socketcall or ipc only. *ret_through is the number of socketcall or ipc when it goes there too, else -1.
  * False when the architecture has no such call. */

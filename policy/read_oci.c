@@ -23,7 +23,8 @@
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
 #endif
 
-#define ERRNO_MAX 4095 /* the kernel cuts larger ones to this */
+#define ERRNO_MAX  4095 /* the kernel cuts larger ones to this */
+#define ERRORS_MAX 50   /* of one file */
 
 struct reader {
         struct diags *diags;
@@ -31,7 +32,8 @@ struct reader {
         const struct json_document *document;
         char place[256]; /* where in the document we are: "syscalls[3].args[0]" */
         size_t n_place;
-        int r; /* first -ENOMEM; reading stops early then */
+        size_t n_errors;
+        int r; /* reading stops early: first -ENOMEM, or PROFILE_E_INVALID after too many errors */
         bool docker, containers;
 };
 
@@ -61,10 +63,30 @@ static size_t enter_field(struct reader *reader, const char *field) {
         return enter(reader, reader->n_place ? ".%s" : "%s", field);
 }
 
-#define complain(reader, severity, id, ...)                                                                 \
-        ((reader)->r ? 0                                                                                    \
-                     : ((reader)->r = diag_add((reader)->diags, severity, id,                               \
-                                               (reader)->n_place ? (reader)->place : NULL, __VA_ARGS__)))
+/* One sentence about the part of the document we are in. After ERRORS_MAX errors the rest is not read. */
+static void complain(struct reader *reader, enum diag_severity severity, const char *id, const char *format,
+                     ...) __attribute__((format(printf, 4, 5)));
+static void complain(struct reader *reader, enum diag_severity severity, const char *id, const char *format,
+                     ...) {
+        const char *place = reader->n_place ? reader->place : NULL;
+        struct buf text = BUF_INIT(0);
+        va_list args;
+
+        if (reader->r)
+                return;
+        va_start(args, format);
+        buf_vprintf(&text, format, args);
+        va_end(args);
+        reader->r = diag_add(reader->diags, severity, id, place, "%s", buf_string(&text));
+        buf_deinit(&text);
+        if (!reader->r && severity == DIAG_ERROR && ++reader->n_errors == ERRORS_MAX) {
+                reader->r = diag_add(reader->diags, DIAG_INFO, NULL, NULL,
+                                     "the rest of the file was not read after %d errors", ERRORS_MAX);
+                if (!reader->r)
+                        reader->r = PROFILE_E_INVALID;
+        }
+}
+
 #define bad(reader, ...)      complain(reader, DIAG_ERROR, NULL, __VA_ARGS__)
 #define warn(reader, id, ...) complain(reader, DIAG_WARNING, id, __VA_ARGS__)
 
@@ -551,8 +573,6 @@ static void read_rule(struct reader *reader, const json_t *value, size_t i) {
         }
         if (i < reader->document->n_lines)
                 rule->line = reader->document->lines[i];
-        if (!expect(reader, value, json_is_object(value), "a rule: an object with names and action"))
-                return;
         reading.rule = rule;
         read_fields(reader, value, rule_fields, sizeof(rule_fields) / sizeof(rule_fields[0]), &reading);
         if (missing(value, "action"))
@@ -585,10 +605,12 @@ static void read_syscalls(struct reader *reader, const json_t *value, void *to) 
                 /* runc's and docker's decoders drop a null here. */
                 if (json_is_null(item))
                         warn(reader, "rule-null", "null is not a rule; remove it");
-                else
+                else if (expect(reader, item, json_is_object(item),
+                                "a rule, such as {\"names\": [\"read\"], \"action\": \"SCMP_ACT_ALLOW\"}"))
                         read_rule(reader, item, i);
                 leave(reader, mark);
-                if (reader->r)
+                /* The others in such a list are rarely better, and one sentence is enough. */
+                if (reader->r || !(json_is_object(item) || json_is_null(item)))
                         return;
         }
 }
