@@ -2,9 +2,9 @@
 
 /*
  * File: magic, length of the key, number of instructions, key, instructions; all in this machine's order,
- * since a cache never travels. The key is the resolved profile as text, with the version of whatever compiled
- * it. A file is believed only if it belongs to us, nobody else may write it, its key is ours to the last byte
- * and the kernel's checker would take its program.
+ * since a cache never travels. The key is the resolved profile as text, with the version of whatever
+ * compiled it. A file is believed only if it belongs to us, nobody else may write it, its key is ours to the
+ * last byte and the kernel's checker would take its program.
  */
 
 #include "agent/cache.h"
@@ -68,7 +68,8 @@ static bool load(const char *path, const struct buf *key, struct filter *ret) {
         struct stat st;
         bool ok = false;
 
-        if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 022))
+        if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid() ||
+            (st.st_mode & 022))
                 return false;
         if (buf_read_fd(&bytes, fd, FILE_MAX) == 0 && bytes.n >= sizeof(header)) {
                 memcpy(&header, bytes.data, sizeof(header));

@@ -95,8 +95,10 @@ int job_on_signal(struct job *job) {
                 if (signal_number == SIGCHLD)
                         r = on_child(job);
                 else if (job->pid > 0 && !job->ended) {
-                        /* SI_KERNEL: the terminal told the whole group. Own timers and pipes are ours alone. */
-                        if ((info.ssi_code == SI_USER || info.ssi_code == SI_QUEUE || info.ssi_code == SI_TKILL) &&
+                        /* SI_KERNEL: the terminal told the whole group. Own timers and pipes are ours alone.
+                         */
+                        if ((info.ssi_code == SI_USER || info.ssi_code == SI_QUEUE ||
+                             info.ssi_code == SI_TKILL) &&
                             (pid_t)info.ssi_pid != job->pid)
                                 kill(job->pid, signal_number);
                 } else if (job->ended && wants_us_gone(signal_number))

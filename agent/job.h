@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * The program as a job of ours: signals meant for it reach it, it stops when we are stopped and the other way
- * round, and its end becomes ours, as if we had executed it in our place.
+ * The program as a job of ours: signals meant for it reach it, it stops when we are stopped and the other
+ * way round, and its end becomes ours, as if we had executed it in our place.
  */
 
 #include <signal.h>

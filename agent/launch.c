@@ -99,7 +99,9 @@ static int find_program(const char *name, char **ret_path, int *ret_errno) {
                 if (!*ret_path)
                         return error_origin(-ENOMEM);
                 *ret_errno = -r;
-                return r == 0 ? 0 : r == -ENOENT || r == -ENOTDIR ? LAUNCH_E_NOT_FOUND : LAUNCH_E_NOT_EXECUTABLE;
+                return r == 0                          ? 0
+                       : r == -ENOENT || r == -ENOTDIR ? LAUNCH_E_NOT_FOUND
+                                                       : LAUNCH_E_NOT_EXECUTABLE;
         }
         if (!path)
                 path = "/bin:/usr/bin";
@@ -108,7 +110,8 @@ static int find_program(const char *name, char **ret_path, int *ret_errno) {
                 int r;
 
                 end = strchrnul(path, ':');
-                if (asprintf(&candidate, "%.*s%s%s", (int)(end - path), path, end == path ? "" : "/", name) < 0)
+                if (asprintf(&candidate, "%.*s%s%s", (int)(end - path), path, end == path ? "" : "/", name) <
+                    0)
                         return error_origin(-ENOMEM);
                 r = examine(candidate);
                 if (r == 0) {
@@ -234,7 +237,8 @@ static int await_install(struct launch *launch) {
                         usleep(100);
                 if (looks % 64 == 63) {
                         if (child_died(launch->pid))
-                                return atomic_load(&launch->memory->step) == STEP_STARTED ? LAUNCH_E_TIME : 0;
+                                return atomic_load(&launch->memory->step) == STEP_STARTED ? LAUNCH_E_TIME
+                                                                                          : 0;
                         clock_gettime(CLOCK_MONOTONIC, &now);
                         if (now.tv_sec - start.tv_sec > INSTALL_TIMEOUT_S)
                                 return LAUNCH_E_TIME;
@@ -248,12 +252,13 @@ static int explain_refusal(struct launch *launch) {
 
         if (error == EBUSY) {
                 snprintf(launch->error, sizeof(launch->error),
-                         "this process already has a seccomp listener (EBUSY): it runs under another callgate or "
+                         "this process already has a seccomp listener (EBUSY): it runs under another "
+                         "callgate or "
                          "a container runtime that supervises it; the kernel allows one per process");
                 return LAUNCH_E_SUPERVISED;
         }
-        snprintf(launch->error, sizeof(launch->error), "the kernel refused the filter: %s%s", strerror(error),
-                 error == ENOSYS ? " (is seccomp blocked by an outer filter?)" : "");
+        snprintf(launch->error, sizeof(launch->error), "the kernel refused the filter: %s%s",
+                 strerror(error), error == ENOSYS ? " (is seccomp blocked by an outer filter?)" : "");
         return LAUNCH_E_FILTER;
 }
 
@@ -269,8 +274,8 @@ int launch_start(const struct launch_options *options, struct launch *launch) {
                                  error == EISDIR ? "is a directory" : strerror(error));
                 return r;
         }
-        launch->memory = mmap(NULL, sizeof(*launch->memory), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-                              -1, 0);
+        launch->memory = mmap(NULL, sizeof(*launch->memory), PROT_READ | PROT_WRITE,
+                              MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         if (launch->memory == MAP_FAILED) {
                 launch->memory = NULL;
                 return error_origin(-errno);
@@ -281,7 +286,8 @@ int launch_start(const struct launch_options *options, struct launch *launch) {
         plan.memory = launch->memory;
         plan.path = launch->path;
         if (options->filter)
-                plan.program = (struct sock_fprog){ (unsigned short)options->filter->n, options->filter->insns };
+                plan.program =
+                        (struct sock_fprog){ (unsigned short)options->filter->n, options->filter->insns };
 
         /* Raw, because no C library function shares descriptors without sharing memory. */
         pid = syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, NULL);
@@ -296,7 +302,8 @@ int launch_start(const struct launch_options *options, struct launch *launch) {
         if (!r && atomic_load(&launch->memory->step) == STEP_REFUSED)
                 r = explain_refusal(launch);
         else if (r)
-                snprintf(launch->error, sizeof(launch->error), "the new process ended before its filter was installed");
+                snprintf(launch->error, sizeof(launch->error),
+                         "the new process ended before its filter was installed");
         if (!r) {
                 launch->listener_fd = launch->memory->listener;
                 launch->killable = launch->memory->killable;

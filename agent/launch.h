@@ -24,10 +24,10 @@ enum {
 };
 
 struct launch_options {
-        char *const *argv; /* NULL-terminated, argv[0] as typed; searched in PATH */
+        char *const *argv;           /* NULL-terminated, argv[0] as typed; searched in PATH */
         const struct filter *filter; /* NULL: none, the program runs as it is */
-        bool listener; /* the filter notifies: a listener is wanted */
-        unsigned filter_flags; /* SECCOMP_FILTER_FLAG_LOG and _SPEC_ALLOW of the profile */
+        bool listener;               /* the filter notifies: a listener is wanted */
+        unsigned filter_flags;       /* SECCOMP_FILTER_FLAG_LOG and _SPEC_ALLOW of the profile */
         /* What the program shall find: the state before callgate changed anything of its own. */
         const sigset_t *mask;
         const struct sigaction *on_child;
@@ -41,7 +41,7 @@ struct launch {
         bool killable;   /* WAIT_KILLABLE_RECV is in force */
         bool no_new_privs;
         struct launch_memory *memory;
-        char *path; /* what is executed */
+        char *path;      /* what is executed */
         char error[256]; /* a sentence for LAUNCH_E_* and execve failures */
 };
 

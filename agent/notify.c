@@ -25,7 +25,8 @@
 #define OFFSET_ARG(i)   ((uint32_t)(offsetof(struct seccomp_data, args) + (i) * sizeof(uint64_t)))
 #define OFFSET_LOW32(i) (OFFSET_ARG(i) + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 4u : 0u))
 
-/* seccomp(SECCOMP_SET_MODE_FILTER, flags with NEW_LISTENER): a second listener, which gets EBUSY under ours. */
+/* seccomp(SECCOMP_SET_MODE_FILTER, flags with NEW_LISTENER): a second listener, which gets EBUSY under ours.
+ */
 #define SECCOMP_OPERATION_FILTER 1u
 #define SECCOMP_NEW_LISTENER     (1u << 3)
 
@@ -59,8 +60,9 @@ static uint32_t audit_of(const struct arch *arch) {
 }
 
 /*
- * "if (arch == … && nr == …)" around a body of n_body instructions that ends in a return: the body is emitted
- * by the caller right after. Arch and number are loaded anew each time; heads are a handful of calls long.
+ * "if (arch == … && nr == …)" around a body of n_body instructions that ends in a return: the body is
+ * emitted by the caller right after. Arch and number are loaded anew each time; heads are a handful of calls
+ * long.
  */
 static int guard(struct head *head, const struct arch *arch, int nr, uint8_t n_body) {
         int r = load(head, OFFSET_ARCH);
@@ -89,7 +91,8 @@ static bool allows_second_listener(const struct filter *filter, const struct arc
         return filter_simulate(filter, &data, NULL) == SECCOMP_RET_ALLOW;
 }
 
-/* Notify attempts to install a second listener even where the profile allows them: EBUSY wants explaining. */
+/* Notify attempts to install a second listener even where the profile allows them: EBUSY wants explaining.
+ */
 static int observe_listeners(const struct filter *enforcing, struct head *head) {
         const struct arch *archs[5];
         size_t n = machine_archs(archs);
@@ -162,8 +165,8 @@ static int allow_assumed(struct head *head) {
 int notify_record(const struct filter *base, struct filter *ret) {
         struct filter rest = FILTER_INIT;
         struct head head = { .n = 0 };
-        int r = base && base->n > 0 ? filter_rewrite(base, filter_is_refusal, SECCOMP_RET_USER_NOTIF, &rest) :
-                                      filter_notify_all(&rest);
+        int r = base && base->n > 0 ? filter_rewrite(base, filter_is_refusal, SECCOMP_RET_USER_NOTIF, &rest)
+                                    : filter_notify_all(&rest);
 
         if (!r)
                 r = allow_assumed(&head);

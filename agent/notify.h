@@ -13,8 +13,8 @@ int notify_dry_run(const struct filter *enforcing, struct filter *ret);
 
 /*
  * Refusals that look the same from user space are notified so that they can be logged: ERRNO, and NOTIFY
- * (which without a listener means ENOSYS). KILL, TRAP, TRACE and LOG stay in the kernel, since answering them
- * from here would change what the program sees.
+ * (which without a listener means ENOSYS). KILL, TRAP, TRACE and LOG stay in the kernel, since answering
+ * them from here would change what the program sees.
  */
 int notify_enforce(const struct filter *enforcing, struct filter *ret);
 

@@ -40,7 +40,7 @@ static int supervisor_path(char path[PATH_MAX]) {
 
 /* Everything is prepared; between fork and exec only plain calls. */
 __attribute__((noreturn)) static void run_supervisor(const char *path, int fd) {
-        char *argv[] = { (char *)(uintptr_t) SUPERVISOR, (char *)(uintptr_t) "--private",
+        char *argv[] = { (char *)(uintptr_t)SUPERVISOR, (char *)(uintptr_t) "--private",
                          (char *)(uintptr_t) "3", NULL };
         struct sigaction action = { .sa_handler = SIG_DFL };
         sigset_t none;
@@ -74,8 +74,9 @@ static int peer_gone(struct peer *peer, const char *what) {
         if (peer->pid > 0 && waitpid(peer->pid, &status, WNOHANG) == peer->pid) {
                 peer->pid = -1;
                 if (WIFSIGNALED(status))
-                        snprintf(peer->error, sizeof(peer->error), "the supervisor was killed by signal %d (%s) %s",
-                                 WTERMSIG(status), strsignal(WTERMSIG(status)), what);
+                        snprintf(peer->error, sizeof(peer->error),
+                                 "the supervisor was killed by signal %d (%s) %s", WTERMSIG(status),
+                                 strsignal(WTERMSIG(status)), what);
                 else
                         snprintf(peer->error, sizeof(peer->error), "the supervisor exited with status %d %s",
                                  WEXITSTATUS(status), what);
@@ -95,8 +96,8 @@ int peer_receive(struct peer *peer, struct message *ret) {
         if (r > 0)
                 return error_origin(-EPROTO);
         if (r == 0 && ret->number == MESSAGE_ERROR) {
-                snprintf(peer->error, sizeof(peer->error), "the supervisor says: %.*s", (int)ret->error.n_text,
-                         ret->error.text);
+                snprintf(peer->error, sizeof(peer->error), "the supervisor says: %.*s",
+                         (int)ret->error.n_text, ret->error.text);
                 return PEER_E_REFUSED;
         }
         return error_trace(r);

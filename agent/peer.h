@@ -29,7 +29,7 @@ enum {
 
 struct peer_options {
         enum wire_mode mode;
-        bool sink;       /* an event sink comes with the listener */
+        bool sink; /* an event sink comes with the listener */
         bool decode_all;
         const struct filter *filter; /* the enforcing one; may be NULL */
         const char *label;

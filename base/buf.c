@@ -97,15 +97,19 @@ void buf_printf(struct buf *buf, const char *format, ...) {
 /* Length of the well-formed UTF-8 sequence at bytes, 0 if there is none (overlong, surrogate, cut). */
 static size_t utf8_length(const unsigned char *bytes, size_t n) {
         unsigned char c = bytes[0];
-        size_t length = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xf0 && c < 0xf5 ? 4 : 0;
+        size_t length = c < 0x80                ? 1
+                        : c >= 0xc2 && c < 0xe0 ? 2
+                        : c >= 0xe0 && c < 0xf0 ? 3
+                        : c >= 0xf0 && c < 0xf5 ? 4
+                                                : 0;
 
         if (length == 0 || length > n)
                 return 0;
         for (size_t i = 1; i < length; i++)
                 if ((bytes[i] & 0xc0) != 0x80)
                         return 0;
-        if ((c == 0xe0 && bytes[1] < 0xa0) || (c == 0xed && bytes[1] > 0x9f) || (c == 0xf0 && bytes[1] < 0x90) ||
-            (c == 0xf4 && bytes[1] > 0x8f))
+        if ((c == 0xe0 && bytes[1] < 0xa0) || (c == 0xed && bytes[1] > 0x9f) ||
+            (c == 0xf0 && bytes[1] < 0x90) || (c == 0xf4 && bytes[1] > 0x8f))
                 return 0;
         /* C1 control characters move cursors on some terminals just as C0 ones do. */
         if (c == 0xc2 && bytes[1] < 0xa0)

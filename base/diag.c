@@ -21,8 +21,8 @@ void diags_deinit(struct diags *diags) {
         *diags = DIAGS_INIT;
 }
 
-static int add(struct diags *diags, enum diag_severity severity, const char *id, unsigned line, unsigned column,
-               const char *place, const char *format, va_list args) {
+static int add(struct diags *diags, enum diag_severity severity, const char *id, unsigned line,
+               unsigned column, const char *place, const char *format, va_list args) {
         struct diag *item;
 
         if (severity == DIAG_ERROR)
@@ -101,8 +101,8 @@ void diags_print(const struct diags *diags, FILE *to, enum diag_severity least, 
                         fputc(' ', to);
                 if (item->place)
                         fprintf(to, "%s: ", item->place);
-                fprintf(to, "%s%s%s: %s", colour ? looks[item->severity].start : "", looks[item->severity].word,
-                        colour ? "\033[0m" : "", item->text);
+                fprintf(to, "%s%s%s: %s", colour ? looks[item->severity].start : "",
+                        looks[item->severity].word, colour ? "\033[0m" : "", item->text);
                 if (item->id)
                         fprintf(to, " [%s]", item->id);
                 fputc('\n', to);
@@ -111,7 +111,8 @@ void diags_print(const struct diags *diags, FILE *to, enum diag_severity least, 
                 fprintf(to, "(%zu more are not shown)\n", diags->n_errors + diags->n_warnings - diags->n);
 }
 
-/* Levenshtein distance with one row, given up beyond limit. Names here are short; longer ones never match. */
+/* Levenshtein distance with one row, given up beyond limit. Names here are short; longer ones never match.
+ */
 #define NEAREST_MAX 64
 
 static size_t distance(const char *a, size_t n_a, const char *b, size_t n_b) {

@@ -118,7 +118,8 @@ ssize_t fd_recv_message(int fd, void *bytes, size_t n, int *ret_fds, size_t max,
         while (done < 0 && errno == EINTR);
         if (done < 0)
                 return errno == EAGAIN ? -EAGAIN : error_origin(-errno);
-        for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
+        for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header;
+             header = CMSG_NXTHDR(&message, header)) {
                 size_t n_here;
 
                 if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)

@@ -17,7 +17,8 @@
 #include "base/error.h"
 #include "base/fd.h"
 
-/* Names tried for the temporary link; they only clash with leftovers of a crash or a rival of the same pid. */
+/* Names tried for the temporary link; they only clash with leftovers of a crash or a rival of the same pid.
+ */
 #define ATTEMPTS 64
 
 static char *temporary_name(const char *path, unsigned attempt) {

@@ -43,7 +43,8 @@ void say_error(const char *format, ...) {
         va_list args;
 
         va_start(args, format);
-        say_line(say_colour() ? "callgate: \033[1;31merror:\033[0m " : "callgate: error: ", format, args, "");
+        say_line(say_colour() ? "callgate: \033[1;31merror:\033[0m " : "callgate: error: ", format, args,
+                 "");
         va_end(args);
 }
 

@@ -149,8 +149,8 @@ static char *command_line(char *const *argv) {
 }
 
 /*
- * Pipes and files that only the program should hold: as long as we had a copy of a pipe's end, the process at
- * the other end could not see the program close it. Standard error stays, for what we have to say.
+ * Pipes and files that only the program should hold: as long as we had a copy of a pipe's end, the process
+ * at the other end could not see the program close it. Standard error stays, for what we have to say.
  */
 static void release_descriptors(struct supervision *supervision) {
         int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -289,7 +289,8 @@ static int go_to_background(struct supervision *supervision) {
         if (pid < 0)
                 return say_trouble(error_origin(-errno), "detach");
         if (pid > 0) {
-                say("left the supervisor (pid %d) behind for the processes that remain; results are written when "
+                say("left the supervisor (pid %d) behind for the processes that remain; results are written "
+                    "when "
                     "the last one is gone",
                     (int)supervision->peer.pid);
                 _exit(job_exit_code(supervision->job.status));
@@ -327,7 +328,8 @@ static int wait_for_end(struct supervision *supervision) {
                 if (r == 0 && left) {
                         noticed = true;
                         if (!options->detach)
-                                say("the program has ended; waiting for processes it left behind (ctrl-C: stop "
+                                say("the program has ended; waiting for processes it left behind (ctrl-C: "
+                                    "stop "
                                     "waiting, keep them supervised)");
                         else if (options->deferred_output)
                                 r = go_to_background(supervision);
@@ -364,7 +366,8 @@ static void judge(struct supervision *supervision) {
         if (result->missing[0])
                 return;
         if (!result->finished)
-                snprintf(result->missing, sizeof(result->missing), "%u processes are still running", result->n_left);
+                snprintf(result->missing, sizeof(result->missing), "%u processes are still running",
+                         result->n_left);
         else if (ledger->dropped > 0)
                 snprintf(result->missing, sizeof(result->missing), "%llu calls were not recorded",
                          (unsigned long long)ledger->dropped);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What every launching verb does: start the supervisor, start the program behind its filter, wait, collect. */
+/* What every launching verb does: start the supervisor, start the program behind its filter, wait, collect.
+ */
 
 #include <stdbool.h>
 
@@ -31,9 +32,9 @@ struct supervise_result {
         int exit_code; /* the program's */
         bool signalled;
         struct ledger ledger;
-        bool complete; /* the session ended and its ledger has no hole */
-        bool finished; /* the last task is gone */
-        bool detached; /* we are the background process now; the foreground one has exited */
+        bool complete;   /* the session ended and its ledger has no hole */
+        bool finished;   /* the last task is gone */
+        bool detached;   /* we are the background process now; the foreground one has exited */
         unsigned n_left; /* processes still running when we stopped waiting */
         bool no_new_privs;
         char missing[256]; /* why it is not complete; empty when it is */

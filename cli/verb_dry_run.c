@@ -136,7 +136,8 @@ static int parse(struct dry_run *run, int argc, char **argv) {
         if (optind == argc)
                 return say_usage("dry-run", "no command to run: put it after --");
         if (run->all && run->detach)
-                return say_usage("dry-run", "--all prints as long as the program runs; it cannot go with --detach");
+                return say_usage("dry-run",
+                                 "--all prints as long as the program runs; it cannot go with --detach");
         return 0;
 }
 

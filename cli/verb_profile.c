@@ -76,8 +76,10 @@ static int explain(int argc, char **argv) {
         if (r == PROFILE_E_INVALID) {
                 const char *nearest = syscall_nearest(argv[1]);
 
-                return say_usage("profile", "'%s' is not a system call of this profile's architectures%s%s%s", argv[1],
-                                 nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+                return say_usage("profile",
+                                 "'%s' is not a system call of this profile's architectures%s%s%s", argv[1],
+                                 nearest ? "; did you mean '" : "", nearest ? nearest : "",
+                                 nearest ? "'?" : "");
         }
         return r < 0 ? say_trouble(r, "profile explain") : r;
 }

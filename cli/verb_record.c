@@ -84,7 +84,8 @@ static int parse(struct record *record, int argc, char **argv) {
                         break;
                 case FOR:
                         if (learn_runtime_by_name(optarg, &record->learn_options.runtime) != 0)
-                                return say_usage("record", "--for %s: not a runtime known here; runc, crun or docker",
+                                return say_usage("record",
+                                                 "--for %s: not a runtime known here; runc, crun or docker",
                                                  optarg);
                         break;
                 case EVIDENCE:
@@ -176,7 +177,8 @@ static int summarize(struct record *record, const struct supervise_result *resul
         for (size_t i = 0; i < n; i++) {
                 const struct arch *arch = arch_by_audit(unnamed[i].arch);
 
-                say("warning: %s made call number %u of %s %llu times; it has no name here and no profile can "
+                say("warning: %s made call number %u of %s %llu times; it has no name here and no profile "
+                    "can "
                     "allow it",
                     unnamed[i].comm, unnamed[i].nr, arch ? arch->name : "an unknown architecture",
                     (unsigned long long)unnamed[i].count);
@@ -204,8 +206,8 @@ static int summarize(struct record *record, const struct supervise_result *resul
         return 0;
 }
 
-static int write_results(struct record *record, const struct supervise_result *result, struct output *profile_out,
-                         struct output *evidence_out) {
+static int write_results(struct record *record, const struct supervise_result *result,
+                         struct output *profile_out, struct output *evidence_out) {
         cleanup_profile struct profile *profile = NULL;
         struct buf text = BUF_INIT(0);
         int r = learn_profile(record->learn, &profile);

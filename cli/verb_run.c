@@ -60,12 +60,9 @@ static int on_row(void *data, const struct event *event) {
 static int parse(struct run *run, int argc, char **argv) {
         enum { EVENTS = 256, DETACH };
         static const struct option options[] = {
-                { "profile", required_argument, NULL, 'p' },
-                { "events", required_argument, NULL, EVENTS },
-                { "quiet", no_argument, NULL, 'q' },
-                { "detach", no_argument, NULL, DETACH },
-                { "help", no_argument, NULL, 'h' },
-                { 0 },
+                { "profile", required_argument, NULL, 'p' }, { "events", required_argument, NULL, EVENTS },
+                { "quiet", no_argument, NULL, 'q' },         { "detach", no_argument, NULL, DETACH },
+                { "help", no_argument, NULL, 'h' },          { 0 },
         };
         int option;
 
@@ -143,7 +140,8 @@ static int run_enforced(struct run *run, char **command) {
         if (r)
                 return say_trouble(r, "result");
         if (result.signalled && result.exit_code == 128 + SIGSYS)
-                say("the program was killed by SIGSYS, as the profile says for some call; to see which: callgate "
+                say("the program was killed by SIGSYS, as the profile says for some call; to see which: "
+                    "callgate "
                     "dry-run --profile %s -- %s …",
                     run->profile_path, command[0]);
         if (!result.complete && !run->quiet)

@@ -51,7 +51,8 @@ struct verify {
         struct profile *resolved;
         struct filter enforcing;
         struct report *report;
-        int stdin_fd; /* what was piped in, kept so that every run reads the same; -1: a terminal or nothing */
+        int stdin_fd; /* what was piped in, kept so that every run reads the same; -1: a terminal or nothing
+                       */
 };
 
 /* PROFILE may stand before or after the options; the command begins behind it, with or without "--". */
@@ -91,7 +92,8 @@ static int keep_stdin(struct verify *verify) {
         int r;
 
         verify->stdin_fd = -1;
-        if (isatty(STDIN_FILENO) || fcntl(STDIN_FILENO, F_GETFD) < 0 || lseek(STDIN_FILENO, 0, SEEK_CUR) >= 0)
+        if (isatty(STDIN_FILENO) || fcntl(STDIN_FILENO, F_GETFD) < 0 ||
+            lseek(STDIN_FILENO, 0, SEEK_CUR) >= 0)
                 return 0; /* a file is read again from where it stands: see rewind_stdin() */
         r = buf_read_fd(&bytes, STDIN_FILENO, STDIN_MAX);
         if (r == -EFBIG) {
@@ -102,8 +104,8 @@ static int keep_stdin(struct verify *verify) {
         }
         if (!r) {
                 verify->stdin_fd = memfd_create("stdin", MFD_CLOEXEC);
-                r = verify->stdin_fd < 0 ? error_origin(-errno) :
-                                           fd_write_all(verify->stdin_fd, bytes.data, bytes.n);
+                r = verify->stdin_fd < 0 ? error_origin(-errno)
+                                         : fd_write_all(verify->stdin_fd, bytes.data, bytes.n);
         }
         buf_deinit(&bytes);
         return r ? say_trouble(r, "standard input") : 0;
@@ -180,9 +182,9 @@ static int run_plain(const struct verify *verify, char **command, const struct f
                 r = launch_executed(&launch);
         if (r > 0) {
                 say_error("%s", launch.error);
-                r = r == LAUNCH_E_NOT_FOUND      ? EXIT_NOT_FOUND :
-                    r == LAUNCH_E_NOT_EXECUTABLE ? EXIT_NOT_EXECUTABLE :
-                                                   EXIT_TROUBLE;
+                r = r == LAUNCH_E_NOT_FOUND        ? EXIT_NOT_FOUND
+                    : r == LAUNCH_E_NOT_EXECUTABLE ? EXIT_NOT_EXECUTABLE
+                                                   : EXIT_TROUBLE;
         } else if (r < 0)
                 r = say_trouble(r, "launch");
         launch_deinit(&launch);
@@ -251,7 +253,8 @@ static int find_refusals(struct verify *verify, char **command) {
 
 static void status_text(int status, char *text, size_t size) {
         if (WIFSIGNALED(status))
-                snprintf(text, size, "killed by %s (%d)", sigabbrev_np(WTERMSIG(status)) ? sigabbrev_np(WTERMSIG(status)) : "signal",
+                snprintf(text, size, "killed by %s (%d)",
+                         sigabbrev_np(WTERMSIG(status)) ? sigabbrev_np(WTERMSIG(status)) : "signal",
                          WTERMSIG(status));
         else
                 snprintf(text, size, "exit status %d", WEXITSTATUS(status));
@@ -276,8 +279,8 @@ static int verify_command(struct verify *verify, char **command) {
                 say("verified: %s under %s, as without it", after, verify->profile_path);
                 return 0;
         }
-        say("not the same: %s under %s, but %s without it; the calls it refuses:", after, verify->profile_path,
-            before);
+        say("not the same: %s under %s, but %s without it; the calls it refuses:", after,
+            verify->profile_path, before);
         r = find_refusals(verify, command);
         return r ? r : EXIT_DIFFERENT;
 }

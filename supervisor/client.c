@@ -60,8 +60,8 @@ struct client {
         int ended_result;
         bool session_ended;
 
-        /* Hang-up of the listener: a nested epoll asks for nothing but EPOLLHUP, so that calls do not wake the
-         * loop (uv_poll cannot ask for less than readable, and reports a hang-up as readable). */
+        /* Hang-up of the listener: a nested epoll asks for nothing but EPOLLHUP, so that calls do not wake
+         * the loop (uv_poll cannot ask for less than readable, and reports a hang-up as readable). */
         int hangup_fd;
         uv_poll_t hangup;
         uv_timer_t kick;
@@ -278,7 +278,8 @@ static int on_hello(struct client *client, const struct message_hello *hello) {
                 client->filter.n = hello->n_filter;
                 message_hello_filter(hello, client->filter.insns);
                 if (filter_check(&client->filter) != 0) {
-                        client_refuse(client, EINVAL, "the filter in HELLO is not one that the kernel would load");
+                        client_refuse(client, EINVAL,
+                                      "the filter in HELLO is not one that the kernel would load");
                         return 0;
                 }
         }
@@ -320,7 +321,8 @@ static int client_handle(struct client *client) {
                 return 0;
         }
         if (r || !message_allowed(message.number, MESSAGE_FROM_CLIENT, client->state)) {
-                client_refuse(client, EPROTO, r ? "a message could not be understood" : "an untimely message");
+                client_refuse(client, EPROTO,
+                              r ? "a message could not be understood" : "an untimely message");
                 return 0;
         }
         message_fds(message.number, &least, &most);
@@ -393,7 +395,8 @@ static void client_update(struct client *client) {
                 client_close(client);
 }
 
-int client_new(uv_loop_t *loop, const struct kernel *kernel, int fd, void (*on_closed)(void *data), void *data) {
+int client_new(uv_loop_t *loop, const struct kernel *kernel, int fd, void (*on_closed)(void *data),
+               void *data) {
         struct client *client = calloc(1, sizeof(*client));
         int r;
 

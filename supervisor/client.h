@@ -14,4 +14,5 @@ struct client;
 
 /* Takes over fd. on_closed is called once, when connection and session are both gone; the client is freed
  * after it returns. 0 or -errno (fd is closed then). */
-int client_new(uv_loop_t *loop, const struct kernel *kernel, int fd, void (*on_closed)(void *data), void *data);
+int client_new(uv_loop_t *loop, const struct kernel *kernel, int fd, void (*on_closed)(void *data),
+               void *data);

@@ -23,7 +23,7 @@
 #include "base/fd.h"
 
 #ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
-#define SECCOMP_IOCTL_NOTIF_SET_FLAGS      SECCOMP_IOW(4, __u64)
+#define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64)
 #endif
 #define SYNC_WAKE_UP 1ul /* SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP, kernel 6.6 */
 
@@ -96,7 +96,8 @@ static long linux_write_memory(void *data, uint32_t tid, uint64_t address, const
         return done < 0 ? -errno : done;
 }
 
-static long linux_read_proc(void *data, uint32_t tid, const char *name, void *buffer, size_t n, long offset) {
+static long linux_read_proc(void *data, uint32_t tid, const char *name, void *buffer, size_t n,
+                            long offset) {
         cleanup_fd int fd = -1;
         char path[64];
         ssize_t done;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * callgated: options, one loop, run. The private supervisor serves the one connection it was started with and
- * ends with the last task of its session.
+ * callgated: options, one loop, run. The private supervisor serves the one connection it was started with
+ * and ends with the last task of its session.
  */
 
 #include <errno.h>
@@ -90,7 +90,8 @@ int main(int argc, char **argv) {
                 case 'p':
                         fd = (int)strtol(optarg, &end, 10);
                         if (*end || end == optarg || fd < 0) {
-                                fprintf(stderr, "callgated: --private %s: not a descriptor number\n", optarg);
+                                fprintf(stderr, "callgated: --private %s: not a descriptor number\n",
+                                        optarg);
                                 return EXIT_USAGE;
                         }
                         break;

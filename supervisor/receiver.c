@@ -40,7 +40,7 @@ static void hurry(void) {
         struct attributes attributes = {
                 .size = sizeof(attributes),
                 .nice = getpriority(PRIO_PROCESS, 0), /* as it is */
-                .runtime = 100000, /* 0.1 ms */
+                .runtime = 100000,                    /* 0.1 ms */
         };
 
         syscall(SYS_sched_setattr, 0, &attributes, 0);

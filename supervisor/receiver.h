@@ -15,7 +15,7 @@
 #include "supervisor/session.h"
 
 struct receiver {
-        struct session *session; /* borrowed */
+        struct session *session;           /* borrowed */
         void (*on_end)(void *data, int r); /* called on the receiver's thread: 0 or -errno */
         void *data;
         pthread_t thread;
@@ -23,7 +23,8 @@ struct receiver {
         bool started;
 };
 
-int receiver_start(struct receiver *receiver, struct session *session, void (*on_end)(void *data, int r), void *data);
+int receiver_start(struct receiver *receiver, struct session *session, void (*on_end)(void *data, int r),
+                   void *data);
 
 /*
  * Makes RECV return: kernels before 6.11 leave it asleep when the last task goes. May be called again until

@@ -21,8 +21,8 @@
 
 /*
  * To be called at a notified rt_sigreturn of tid (64-bit x86) when calls are known to have been aborted. id
- * is that notification's. True if a call was made to run again. Calls that may return EINTR by themselves are
- * left alone: whether theirs is genuine cannot be told.
+ * is that notification's. True if a call was made to run again. Calls that may return EINTR by themselves
+ * are left alone: whether theirs is genuine cannot be told.
  */
 bool restart_interrupted(const struct kernel *kernel, int listener_fd, uint64_t id, uint32_t tid);
 

@@ -76,8 +76,8 @@ static bool tracks_exec(struct session *session) {
 
         for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
                 struct seccomp_data data = { .nr = numbers[i], .arch = arch_native()->audit };
-                uint32_t verdict = session->filter.n == 0 ? SECCOMP_RET_USER_NOTIF :
-                                                            filter_simulate(&session->filter, &data, NULL);
+                uint32_t verdict = session->filter.n == 0 ? SECCOMP_RET_USER_NOTIF
+                                                          : filter_simulate(&session->filter, &data, NULL);
 
                 if (verdict == SECCOMP_RET_ALLOW || session->options.mode == WIRE_MODE_ENFORCE)
                         return false;
@@ -96,7 +96,8 @@ static int call_receive(struct session *session, struct call *call) {
                 /* One aborted call, or the end: only poll can tell. */
                 int seen = session->kernel->peek(session->kernel->data, session->listener_fd);
 
-                return seen >= 0 && (seen & (POLLHUP | POLLERR | POLLNVAL)) ? SESSION_E_ENDED : SESSION_E_IDLE;
+                return seen >= 0 && (seen & (POLLHUP | POLLERR | POLLNVAL)) ? SESSION_E_ENDED
+                                                                            : SESSION_E_IDLE;
         }
         if (r == -EINTR)
                 return r;
@@ -138,16 +139,6 @@ static void call_name_task(struct session *session, struct call *call) {
         call->event.first_ns = call->event.last_ns = session->kernel->now(session->kernel->data);
         task = tasks_find(&session->tasks, call->event.tid, call->event.first_ns);
         memcpy(call->event.comm, task->comm, EVENT_COMM_MAX);
-        if (call->event.arch == arch_native()->audit) {
-                if (call->event.nr == SYS_execve || call->event.nr == SYS_execveat ||
-                    (call->event.nr == SYS_prctl && call->event.args[0] == PR_SET_NAME_OPTION))
-                        tasks_renamed(&session->tasks);
-        } else {
-                const char *name = syscall_name(arch_of_call(call->event.arch, call->event.nr), call->event.nr);
-
-                if (name && (strncmp(name, "execve", 6) == 0 || strcmp(name, "prctl") == 0))
-                        tasks_renamed(&session->tasks);
-        }
 }
 
 /* A handler returns, and calls were taken back by signals lately: perhaps the one it returns to. */
@@ -208,8 +199,8 @@ static void call_describe(struct session *session, struct call *call) {
                 target_program(&target, &call->event);
                 target_locate(&target, &call->event);
         }
-        read_memory = decode_args(&source, call->event.arch, call->event.nr, call->event.args, call->event.detail,
-                                  sizeof(call->event.detail));
+        read_memory = decode_args(&source, call->event.arch, call->event.nr, call->event.args,
+                                  call->event.detail, sizeof(call->event.detail));
         /* Once an id is invalid it stays so: one check after the last read covers them all. */
         if (session->kernel->confirm(session->kernel->data, session->listener_fd, call->notif.id) == 0)
                 call->event.flags |= EVENT_DETAIL_OK;
@@ -220,6 +211,21 @@ static void call_describe(struct session *session, struct call *call) {
                 call->event.exe[0] = call->event.object[0] = 0;
                 if (read_memory)
                         call->event.detail[0] = 0;
+        }
+}
+
+/* Names read before the call are of no use after it; to be called when everything about it has been read. */
+static void call_forget_names(struct session *session, struct call *call) {
+        if (call->event.arch == arch_native()->audit) {
+                if (call->event.nr == SYS_execve || call->event.nr == SYS_execveat ||
+                    (call->event.nr == SYS_prctl && call->event.args[0] == PR_SET_NAME_OPTION))
+                        tasks_renamed(&session->tasks);
+        } else {
+                const char *name =
+                        syscall_name(arch_of_call(call->event.arch, call->event.nr), call->event.nr);
+
+                if (name && (strncmp(name, "execve", 6) == 0 || strcmp(name, "prctl") == 0))
+                        tasks_renamed(&session->tasks);
         }
 }
 
@@ -299,6 +305,7 @@ static int call_settle(struct session *session, struct call *call) {
                 call->described = call->decoded = true;
         if (call->decoded)
                 call_describe(session, call);
+        call_forget_names(session, call);
         r = call_answer(session, call);
         call_record(session, call);
         return error_trace(r);
@@ -321,8 +328,8 @@ int session_step(struct session *session) {
 
 /* ---- life ---- */
 
-int session_new(const struct kernel *kernel, int listener_fd, int sink_fd, const struct session_options *options,
-                struct session **ret) {
+int session_new(const struct kernel *kernel, int listener_fd, int sink_fd,
+                const struct session_options *options, struct session **ret) {
         struct session *session = calloc(1, sizeof(*session));
         int r;
 

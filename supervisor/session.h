@@ -5,7 +5,8 @@
  * One listener and everything supervised through it. session_step() takes one call through all its stages;
  * it is the only function that knows their order:
  *
- *   receive -> name the task -> (repair) -> verdict -> decide -> (first of its kind: describe, decode, confirm)
+ *   receive -> name the task -> (repair) -> verdict -> decide -> (first of its kind: describe, decode,
+ * confirm)
  *           -> answer -> record
  *
  * A session is driven by one thread at a time (supervisor/receiver.c). The lock guards what snapshots read.
@@ -34,7 +35,8 @@ struct session_options {
         enum wire_mode mode;
         bool decode_all; /* decode arguments of every call, not only of the first of its kind */
         const char *label;
-        const struct filter *filter; /* what the profile says; empty: everything notified is wanted. Copied. */
+        const struct filter
+                *filter; /* what the profile says; empty: everything notified is wanted. Copied. */
 };
 
 struct session {
@@ -49,24 +51,25 @@ struct session {
         struct tally tally;
         struct tasks tasks;
         struct eventlog *eventlog; /* owned; NULL: no stream */
-        uint64_t last_id; /* of the notification received last */
+        uint64_t last_id;          /* of the notification received last */
         bool any_id;
-        uint64_t last_gap_ns; /* when ids were last found missing; 0 = never */
+        uint64_t last_gap_ns;   /* when ids were last found missing; 0 = never */
         uint64_t last_error_ns; /* own trouble is logged at most once a second */
 
         struct verdict_cache *verdicts; /* owned; made at the first call, idle sessions stay small */
 };
 
 /* Eats listener_fd and sink_fd (-1: no event stream), also on failure. */
-int session_new(const struct kernel *kernel, int listener_fd, int sink_fd, const struct session_options *options,
-                struct session **ret);
+int session_new(const struct kernel *kernel, int listener_fd, int sink_fd,
+                const struct session_options *options, struct session **ret);
 struct session *session_free(struct session *session);
 
-/* One call from receive to record. 0, SESSION_E_*, -EINTR, or another -errno after which nothing can go on. */
+/* One call from receive to record. 0, SESSION_E_*, -EINTR, or another -errno after which nothing can go on.
+ */
 int session_step(struct session *session);
 
-/* Writes out the event stream, however long its sink takes; afterwards the ledger is final. Called once, when
- * nobody steps any more, and not on the loop's thread. */
+/* Writes out the event stream, however long its sink takes; afterwards the ledger is final. Called once,
+ * when nobody steps any more, and not on the loop's thread. */
 void session_finish(struct session *session);
 
 /* Copies the ledger as it is now. */

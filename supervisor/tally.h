@@ -6,8 +6,8 @@
  * arguments), so that a million equal calls cost one row, and only the first of them is looked at closely.
  *
  * Bounded: past TALLY_ROWS rows new argument classes are folded into one row per (comm, architecture,
- * number, verdict), then names of programs are folded too. Only when even that is full is a call dropped, and
- * said so: what a recording needs, the set of calls, is the last thing lost.
+ * number, verdict), then names of programs are folded too. Only when even that is full is a call dropped,
+ * and said so: what a recording needs, the set of calls, is the last thing lost.
  */
 
 #include <stdbool.h>

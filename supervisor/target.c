@@ -70,7 +70,8 @@ static int locate_in_line(char *line, uint64_t ip, struct event *event) {
         uint64_t start, end, offset;
         int at = 0;
 
-        if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %*s %" SCNx64 " %*s %*s %n", &start, &end, &offset, &at) < 3 ||
+        if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %*s %" SCNx64 " %*s %*s %n", &start, &end, &offset, &at) <
+                    3 ||
             at == 0)
                 return 0;
         if (ip < start || ip >= end)

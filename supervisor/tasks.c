@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Names of tasks, cached. A slot is right if its tid matches, nobody was renamed since (generation) and it is
- * young enough that the tid cannot have been reused. */
+/* Names of tasks, cached. A slot is right if its tid matches, nobody was renamed since (generation) and it
+ * is young enough that the tid cannot have been reused. */
 
 #include "supervisor/tasks.h"
 

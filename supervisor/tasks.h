@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * Names of tasks seen lately. Opening /proc/TID/comm costs as much as a whole notification, so a name is kept
- * until something may have changed it: a notified execve or prctl (tasks_renamed()), or TASKS_FRESH_NS. Where
- * execve is not notified nothing may be kept (may_cache false).
+ * Names of tasks seen lately. Opening /proc/TID/comm costs as much as a whole notification, so a name is
+ * kept until something may have changed it: a notified execve or prctl (tasks_renamed()), or TASKS_FRESH_NS.
+ * Where execve is not notified nothing may be kept (may_cache false).
  */
 
 #include <stdbool.h>

@@ -12,18 +12,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define EVENT_COMM_MAX   16   /* TASK_COMM_LEN of the kernel, NUL included */
+#define EVENT_COMM_MAX   16 /* TASK_COMM_LEN of the kernel, NUL included */
 #define EVENT_EXE_MAX    256
 #define EVENT_DETAIL_MAX 512
 #define EVENT_OBJECT_MAX 192
 #define EVENT_N_ARGS     6
 
 enum event_flag {
-        EVENT_GONE = 1u << 0,       /* the task vanished or was interrupted before the answer arrived */
-        EVENT_DETAIL_OK = 1u << 1,  /* the id was still valid after the memory behind detail was read */
-        EVENT_MERGED_ARGS = 1u << 2, /* rows were merged for want of room: args are one example among unlike ones */
-        EVENT_OBSERVED = 1u << 3,   /* the profile allows the call; it was notified only to be seen */
-        EVENT_ASSUMED = 1u << 4,    /* never notified: every program needs it (record only) */
+        EVENT_GONE = 1u << 0,      /* the task vanished or was interrupted before the answer arrived */
+        EVENT_DETAIL_OK = 1u << 1, /* the id was still valid after the memory behind detail was read */
+        EVENT_MERGED_ARGS =
+                1u << 2, /* rows were merged for want of room: args are one example among unlike ones */
+        EVENT_OBSERVED = 1u << 3, /* the profile allows the call; it was notified only to be seen */
+        EVENT_ASSUMED = 1u << 4,  /* never notified: every program needs it (record only) */
 };
 
 enum event_answer {
@@ -54,7 +55,8 @@ struct event {
 
         char comm[EVENT_COMM_MAX];
         char exe[EVENT_EXE_MAX];       /* /proc/PID/exe; empty where unknown */
-        char detail[EVENT_DETAIL_MAX]; /* arguments as text, without name and parentheses; empty if not decoded */
+        char detail[EVENT_DETAIL_MAX]; /* arguments as text, without name and parentheses; empty if not
+                                          decoded */
         char object[EVENT_OBJECT_MAX]; /* mapped file the call came from; empty where unknown */
         uint64_t object_offset;        /* offset of ip in that file */
 };
@@ -65,12 +67,13 @@ struct event {
  */
 struct ledger {
         uint64_t received;
-        uint64_t answered;    /* the kernel took our answer */
-        uint64_t gone;        /* the task vanished or was interrupted after we received its call */
+        uint64_t answered; /* the kernel took our answer */
+        uint64_t gone;     /* the task vanished or was interrupted after we received its call */
         uint64_t pending;
         uint64_t recorded;
         uint64_t dropped;
-        uint64_t interrupted; /* known from gaps in the ids: aborted by a signal before we could receive them */
+        uint64_t interrupted; /* known from gaps in the ids: aborted by a signal before we could receive them
+                               */
         uint64_t errors;      /* trouble of ours, answered as the session's on-error rule says */
         uint64_t written;     /* event stream: written */
         uint64_t unwritten;   /* event stream: dropped because the sink was too slow or full */

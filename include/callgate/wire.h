@@ -5,9 +5,10 @@
 
 #define WIRE_VERSION 1
 
-#define WIRE_FRAME_MAX  (4u * 1024 * 1024) /* bytes of one frame's payload; a longer one ends the connection */
-#define WIRE_FDS_MAX    4                  /* descriptors that may travel with one frame */
-#define WIRE_FILTER_MAX 4096               /* instructions; BPF_MAXINSNS of the kernel */
+#define WIRE_FRAME_MAX                                                                                      \
+        (4u * 1024 * 1024)   /* bytes of one frame's payload; a longer one ends the connection */
+#define WIRE_FDS_MAX    4    /* descriptors that may travel with one frame */
+#define WIRE_FILTER_MAX 4096 /* instructions; BPF_MAXINSNS of the kernel */
 
 enum wire_mode {
         WIRE_MODE_DRY_RUN = 1, /* answer CONTINUE, verdict is what the profile would have done */

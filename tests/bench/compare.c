@@ -80,8 +80,8 @@ int main(int argc, char **argv) {
                         added[round] = wall[i][round] - wall[0][round];
                         own[round] = wall[i][round];
                 }
-                printf("  %-28s %9.1f ms   x %5.2f   %+9.1f ms\n", argv[2 + 2 * i], median(own, rounds) * 1e3,
-                       median(ratios, rounds), median(added, rounds) * 1e3);
+                printf("  %-28s %9.1f ms   x %5.2f   %+9.1f ms\n", argv[2 + 2 * i],
+                       median(own, rounds) * 1e3, median(ratios, rounds), median(added, rounds) * 1e3);
         }
         return 0;
 }

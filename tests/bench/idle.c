@@ -23,7 +23,8 @@ int main(void) {
                 return 1;
         before = mallinfo2();
         for (int i = 0; i < N; i++)
-                if (session_new(&kernel, open("/dev/null", O_RDONLY | O_CLOEXEC), -1, &options, &sessions[i]) != 0)
+                if (session_new(&kernel, open("/dev/null", O_RDONLY | O_CLOEXEC), -1, &options,
+                                &sessions[i]) != 0)
                         return 1;
         after = mallinfo2();
         printf("%zu bytes for each of %d idle sessions (heap, all bookkeeping)\n",

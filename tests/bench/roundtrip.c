@@ -53,7 +53,8 @@ static const struct variant variants[] = {
         { "record + journal, one core", WORK_GETPPID, .pinned = true, .journal = true, .base = 1 },
         { "RAW openat, one core", WORK_OPENAT, .raw = true, .pinned = true, .base = 4 },
         { "record openat, one core", WORK_OPENAT, .pinned = true, .base = 4 },
-        { "record openat + path read, one core", WORK_OPENAT, .pinned = true, .decode_all = true, .base = 5 },
+        { "record openat + path read, one core", WORK_OPENAT, .pinned = true, .decode_all = true,
+          .base = 5 },
 };
 #define N_VARIANTS (sizeof(variants) / sizeof(variants[0]))
 
@@ -73,7 +74,8 @@ static int install(int nr) {
 
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
         return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
-                            SECCOMP_FILTER_FLAG_NEW_LISTENER | (1ul << 5) /* WAIT_KILLABLE_RECV */, &program);
+                            SECCOMP_FILTER_FLAG_NEW_LISTENER | (1ul << 5) /* WAIT_KILLABLE_RECV */,
+                            &program);
 }
 
 static void pin(int cpu) {
@@ -180,12 +182,13 @@ static struct sample measure(const struct variant *variant) {
                 wall = now_ns() - wall;
                 close(listener);
         } else {
-                struct session_options options = {
-                        .mode = WIRE_MODE_RECORD, .decode_all = variant->decode_all, .label = "bench"
-                };
+                struct session_options options = { .mode = WIRE_MODE_RECORD,
+                                                   .decode_all = variant->decode_all,
+                                                   .label = "bench" };
                 struct session *session;
                 struct receiver receiver;
-                int sink = variant->journal ? open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600) : -1, result;
+                int sink = variant->journal ? open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600) : -1,
+                    result;
 
                 if (session_new(&kernel, listener, sink, &options, &session) != 0)
                         exit(1);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The scripted kernel. It checks what the real one checks: ids are answered once, and only those received. */
+/* The scripted kernel. It checks what the real one checks: ids are answered once, and only those received.
+ */
 
 #include "tests/fakes/fake_kernel.h"
 

@@ -40,7 +40,7 @@ struct fake_kernel {
         const char *maps;   /* contents of /proc/TID/maps */
         const char *exe;
         const char *syscall; /* contents of /proc/TID/syscall */
-        char memory[65536]; /* mapped at FAKE_MEMORY_BASE */
+        char memory[65536];  /* mapped at FAKE_MEMORY_BASE */
         unsigned n_comm_reads, n_memory_reads, n_confirms, n_unknown_answers;
         int receive_error; /* delivered once when not 0 */
 };

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/audit.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
@@ -29,20 +30,50 @@ struct row {
 ParameterizedTestParameters(restart, rows) {
         static struct row rows[] = {
                 /* mov $0x3, %eax; syscall: close */
-                { { 0x90, 0x90, 0xb8, 3, 0, 0, 0, 0x0f, 0x05 }, -EINTR, SYS_rt_sigreturn, FAKE_LIVES, true, SYS_close },
+                { { 0x90, 0x90, 0xb8, 3, 0, 0, 0, 0x0f, 0x05 },
+                  -EINTR,
+                  SYS_rt_sigreturn,
+                  FAKE_LIVES,
+                  true,
+                  SYS_close },
                 /* mov $0xf, %rax; syscall: rt_sigreturn itself */
-                { { 0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05 }, -EINTR, SYS_rt_sigreturn, FAKE_LIVES, true, 15 },
+                { { 0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05 },
+                  -EINTR,
+                  SYS_rt_sigreturn,
+                  FAKE_LIVES,
+                  true,
+                  15 },
                 /* a call that may give EINTR by itself: wait4 */
-                { { 0x90, 0x90, 0xb8, 61, 0, 0, 0, 0x0f, 0x05 }, -EINTR, SYS_rt_sigreturn, FAKE_LIVES, false, 0 },
+                { { 0x90, 0x90, 0xb8, 61, 0, 0, 0, 0x0f, 0x05 },
+                  -EINTR,
+                  SYS_rt_sigreturn,
+                  FAKE_LIVES,
+                  false,
+                  0 },
                 /* the call succeeded before the signal */
                 { { 0x90, 0x90, 0xb8, 3, 0, 0, 0, 0x0f, 0x05 }, 0, SYS_rt_sigreturn, FAKE_LIVES, false, 0 },
                 /* no syscall instruction there: rax is -4 by chance */
-                { { 0x90, 0x90, 0xb8, 3, 0, 0, 0, 0x90, 0x90 }, -EINTR, SYS_rt_sigreturn, FAKE_LIVES, false, 0 },
+                { { 0x90, 0x90, 0xb8, 3, 0, 0, 0, 0x90, 0x90 },
+                  -EINTR,
+                  SYS_rt_sigreturn,
+                  FAKE_LIVES,
+                  false,
+                  0 },
                 /* the number came from a register */
-                { { 0x4c, 0x8b, 0x4c, 0x24, 8, 0, 0, 0x0f, 0x05 }, -EINTR, SYS_rt_sigreturn, FAKE_LIVES, false, 0 },
+                { { 0x4c, 0x8b, 0x4c, 0x24, 8, 0, 0, 0x0f, 0x05 },
+                  -EINTR,
+                  SYS_rt_sigreturn,
+                  FAKE_LIVES,
+                  false,
+                  0 },
                 /* the task is no longer where we think */
                 { { 0x90, 0x90, 0xb8, 3, 0, 0, 0, 0x0f, 0x05 }, -EINTR, SYS_read, FAKE_LIVES, false, 0 },
-                { { 0x90, 0x90, 0xb8, 3, 0, 0, 0, 0x0f, 0x05 }, -EINTR, SYS_rt_sigreturn, FAKE_GONE_AT_CONFIRM, false, 0 },
+                { { 0x90, 0x90, 0xb8, 3, 0, 0, 0, 0x0f, 0x05 },
+                  -EINTR,
+                  SYS_rt_sigreturn,
+                  FAKE_GONE_AT_CONFIRM,
+                  false,
+                  0 },
         };
 
         return cr_make_param_array(struct row, rows, sizeof(rows) / sizeof(rows[0]));
@@ -59,8 +90,8 @@ ParameterizedTest(struct row *row, restart, rows) {
         frame->uc_mcontext.gregs[REG_RAX] = row->rax;
         frame->uc_mcontext.gregs[REG_RIP] = CODE + sizeof(row->code);
         memcpy(fake.memory + (CODE - FAKE_MEMORY_BASE), row->code, sizeof(row->code));
-        snprintf(syscall_text, sizeof(syscall_text), "%d 0x0 0x0 0x0 0x0 0x0 0x0 0x%x 0x400010\n", row->nr_on_top,
-                 FRAME);
+        snprintf(syscall_text, sizeof(syscall_text), "%d 0x0 0x0 0x0 0x0 0x0 0x0 0x%x 0x400010\n",
+                 row->nr_on_top, FRAME);
         fake.syscall = syscall_text;
         memcpy(before, fake.memory, sizeof(before));
         fake_kernel_call(&fake, 7, AUDIT_ARCH_X86_64, SYS_rt_sigreturn, NULL, row->fate);
@@ -71,7 +102,8 @@ ParameterizedTest(struct row *row, restart, rows) {
                 cr_assert_eq((uint64_t)frame->uc_mcontext.gregs[REG_RAX], row->nr);
                 cr_assert_eq(frame->uc_mcontext.gregs[REG_RIP], CODE + 7);
         } else
-                cr_assert_eq(memcmp(before, fake.memory, sizeof(before)), 0, "nothing of the task's may change");
+                cr_assert_eq(memcmp(before, fake.memory, sizeof(before)), 0,
+                             "nothing of the task's may change");
         fake_kernel_deinit(&fake);
 }
 

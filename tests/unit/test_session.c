@@ -103,8 +103,10 @@ Test(session, equal_calls_make_one_row_and_are_read_once) {
 Test(session, dry_run_continues_whatever_the_verdict) {
         struct filter filter = example();
         struct session *session = start(WIRE_MODE_DRY_RUN, &filter, -1);
-        struct fake_call *killed = fake_kernel_call(&fake, 7, AUDIT_ARCH_X86_64, SYS_reboot, NULL, FAKE_LIVES);
-        struct fake_call *refused = fake_kernel_call(&fake, 7, AUDIT_ARCH_X86_64, SYS_mkdir, NULL, FAKE_LIVES);
+        struct fake_call *killed =
+                fake_kernel_call(&fake, 7, AUDIT_ARCH_X86_64, SYS_reboot, NULL, FAKE_LIVES);
+        struct fake_call *refused =
+                fake_kernel_call(&fake, 7, AUDIT_ARCH_X86_64, SYS_mkdir, NULL, FAKE_LIVES);
         struct event row;
 
         run(session);
@@ -120,12 +122,14 @@ Test(session, dry_run_continues_whatever_the_verdict) {
 Test(session, enforce_answers_what_the_profile_says) {
         struct filter filter = example();
         struct session *session = start(WIRE_MODE_ENFORCE, &filter, -1);
-        struct fake_call *mkdir_call = fake_kernel_call(&fake, 7, AUDIT_ARCH_X86_64, SYS_mkdir, NULL, FAKE_LIVES);
+        struct fake_call *mkdir_call =
+                fake_kernel_call(&fake, 7, AUDIT_ARCH_X86_64, SYS_mkdir, NULL, FAKE_LIVES);
         struct fake_call *refused = fake_kernel_call(&fake, 7, AUDIT_ARCH_X86_64, SYS_personality,
                                                      (uint64_t[6]){ 8 }, FAKE_LIVES);
         struct fake_call *allowed = fake_kernel_call(&fake, 7, AUDIT_ARCH_X86_64, SYS_personality,
                                                      (uint64_t[6]){ 9 }, FAKE_LIVES);
-        struct fake_call *kernels = fake_kernel_call(&fake, 7, AUDIT_ARCH_X86_64, SYS_reboot, NULL, FAKE_LIVES);
+        struct fake_call *kernels =
+                fake_kernel_call(&fake, 7, AUDIT_ARCH_X86_64, SYS_reboot, NULL, FAKE_LIVES);
         struct event row;
 
         run(session);
@@ -195,7 +199,8 @@ Test(session, arguments_of_32_bit_calls_are_masked) {
         struct session *session = start(WIRE_MODE_RECORD, NULL, -1);
         struct event row;
 
-        fake_kernel_call(&fake, 1, AUDIT_ARCH_I386, 39, (uint64_t[6]){ 0xffffffff00000001, UINT64_MAX }, FAKE_LIVES);
+        fake_kernel_call(&fake, 1, AUDIT_ARCH_I386, 39, (uint64_t[6]){ 0xffffffff00000001, UINT64_MAX },
+                         FAKE_LIVES);
         run(session);
         session_row(session, 0, &row);
         cr_assert_eq(row.args[0], 1);
