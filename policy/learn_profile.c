@@ -3,10 +3,9 @@
 /*
  * Makes the profile of what a learner has seen.
  *
- * What must stay true: every call seen is allowed when runc loads the result through libseccomp, so no rule
- * asks twice about one argument (runc would make alternatives of the two conditions), and a name that is
- * allowed is in no refusing rule. A profile to start from never becomes stricter. The result depends on what
- * was seen, not on the order it was seen in.
+ * What must stay true: every call seen is allowed when runc loads the result through libseccomp, so a name
+ * that is allowed is in no refusing rule. A profile to start from never becomes stricter. The result depends
+ * on what was seen, not on the order it was seen in.
  */
 
 #include "policy/learn.h"
@@ -19,111 +18,6 @@
 #include "policy/learn_seen.h"
 #include "syscalls/names.h"
 #include "syscalls/table.h"
-
-/* ---- conditions ---- */
-
-void alternatives_deinit(struct alternatives *alternatives) {
-        free(alternatives->conditions);
-        *alternatives = (struct alternatives){ 0 };
-}
-
-static int compare_tuples(const void *a, const void *b) {
-        const uint64_t *one = a, *other = b;
-
-        for (size_t i = 0; i < EVENT_N_ARGS; i++)
-                if (one[i] != other[i])
-                        return one[i] < other[i] ? -1 : 1;
-        return 0;
-}
-
-/* The tuples under the masks that hold on all architectures; sorted, each once. Returns how many. */
-static size_t tuples_join(const struct seen *seen, uint64_t (*ret)[EVENT_N_ARGS]) {
-        size_t n = 0;
-
-        for (size_t i = 0; i < seen->n_values; i++)
-                for (size_t k = 0; k < EVENT_N_ARGS; k++)
-                        ret[i][k] = seen->values[i][k] & seen->mask[k];
-        qsort(ret, seen->n_values, sizeof(*ret), compare_tuples);
-        for (size_t i = 0; i < seen->n_values; i++)
-                if (n == 0 || compare_tuples(ret[n - 1], ret[i]) != 0)
-                        memmove(ret[n++], ret[i], sizeof(*ret));
-        return n;
-}
-
-static struct condition condition_of(unsigned index, uint64_t mask, uint64_t value) {
-        /* What the kernel ignores of the register must not decide: programs leave anything there. */
-        if (mask == UINT64_MAX)
-                return (struct condition){ .index = (uint8_t)index, .op = CONDITION_EQ, .value = value };
-        return (struct condition){
-                .index = (uint8_t)index, .op = CONDITION_MASKED_EQ, .value = mask, .value_two = value
-        };
-}
-
-/* clone: always asked for the namespaces it may create, as docker's default profile does, for its other
- * flags were not recorded. */
-static int clone_alternatives(const struct seen *seen, unsigned index, struct alternatives *ret) {
-        uint64_t mask = LEARN_CLONE_NAMESPACES;
-
-        if (seen && (seen->blurred || seen->learn[index] != LEARN_BITS))
-                return 0;
-        if (seen)
-                mask &= ~seen->bits[index];
-        if (mask == 0)
-                return 0;
-        ret->conditions = calloc(1, sizeof(*ret->conditions));
-        if (!ret->conditions)
-                return error_origin(-ENOMEM);
-        ret->n_alternatives = ret->n_conditions = 1;
-        ret->conditions[0] = condition_of(index, mask, 0);
-        return 0;
-}
-
-static const struct arch *first_arch(uint32_t archs) {
-        return archs ? arch_table + __builtin_ctz(archs) : arch_native();
-}
-
-int learn_alternatives(const struct learn *learn, const struct seen *seen, struct alternatives *ret) {
-        uint64_t(*tuples)[EVENT_N_ARGS] = NULL;
-        struct condition *condition;
-        size_t n_tuples = 0;
-
-        *ret = (struct alternatives){ 0 };
-        for (size_t i = 0; i < learn_assumed_n; i++)
-                if (learn_assumed[i].conditional && strcmp(learn_assumed[i].name, seen->name) == 0)
-                        return error_trace(clone_alternatives(
-                                seen, learn_assumed_index(learn_assumed + i, first_arch(seen->archs)), ret));
-        if (!learn->options.args || seen->blurred)
-                return 0;
-        if (seen->n_values > 0 && !seen->too_many) {
-                tuples = calloc(seen->n_values, sizeof(*tuples));
-                if (!tuples)
-                        return error_origin(-ENOMEM);
-                n_tuples = tuples_join(seen, tuples);
-        }
-        ret->conditions = calloc((n_tuples + 1) * EVENT_N_ARGS, sizeof(*ret->conditions));
-        if (!ret->conditions) {
-                free(tuples);
-                return error_origin(-ENOMEM);
-        }
-        ret->n_alternatives = n_tuples > 0 ? n_tuples : 1;
-        condition = ret->conditions;
-        for (size_t i = 0; i < ret->n_alternatives; i++)
-                for (unsigned k = 0; k < EVENT_N_ARGS; k++) {
-                        uint64_t never = seen->mask[k] & ~seen->bits[k];
-
-                        if (seen->learn[k] == LEARN_BITS && never)
-                                *condition++ = condition_of(k, never, 0);
-                        else if (seen->learn[k] == LEARN_VALUES && n_tuples > 0)
-                                *condition++ = condition_of(k, seen->mask[k], tuples[i][k]);
-                }
-        ret->n_conditions = (size_t)(condition - ret->conditions) / ret->n_alternatives;
-        free(tuples);
-        if (ret->n_conditions == 0)
-                alternatives_deinit(ret);
-        return 0;
-}
-
-/* ---- a profile under work ---- */
 
 static uint32_t action_of(uint32_t action) {
         return action & SECCOMP_RET_ACTION_FULL;
@@ -232,10 +126,10 @@ static int conditional_add(struct profile *profile, const char *name, const stru
         return error_trace(r);
 }
 
-/* Allows name under the alternatives, or always if there are none. */
-static int allow(struct making *making, const char *name, const struct alternatives *alternatives) {
+/* Allows name in each of the ways, or always if there are none. */
+static int allow(struct making *making, const char *name, const struct learn_ways *ways) {
         struct profile *profile = making->profile;
-        bool plainly = alternatives->n_alternatives == 0;
+        bool plainly = ways->n_ways == 0;
         int r = 0;
 
         if (learn_allows_plainly(profile, name))
@@ -255,93 +149,21 @@ static int allow(struct making *making, const char *name, const struct alternati
                 return 0;
         if (plainly)
                 return error_trace(plain_add(making, name));
-        for (size_t i = 0; !r && i < alternatives->n_alternatives; i++)
-                r = conditional_add(profile, name, alternatives->conditions + i * alternatives->n_conditions,
-                                    alternatives->n_conditions);
+        for (size_t i = 0; !r && i < ways->n_ways; i++)
+                r = conditional_add(profile, name, ways->conditions + i * ways->n_conditions,
+                                    ways->n_conditions);
         return error_trace(r);
 }
 
-/* ---- the profile to start from ---- */
-
-static int arch_copy(const struct profile_arch *from, struct profile_arch *ret) {
-        ret->arch = from->arch;
-        ret->name = strdup(from->name);
-        return ret->name ? 0 : error_origin(-ENOMEM);
-}
-
-static int archs_copy(const struct profile_arch *from, size_t n, struct profile_arch **ret, size_t *ret_n) {
-        if (n == 0)
-                return 0;
-        *ret = calloc(n, sizeof(**ret));
-        if (!*ret)
-                return error_origin(-ENOMEM);
-        for (size_t i = 0; i < n; i++) {
-                int r = arch_copy(from + i, *ret + i);
-
-                if (r)
-                        return error_trace(r);
-                (*ret_n)++;
-        }
-        return 0;
-}
-
-static int text_copy(const char *from, char **ret) {
-        if (!from)
-                return 0;
-        *ret = strdup(from);
-        return *ret ? 0 : error_origin(-ENOMEM);
-}
-
-static int start_from(const struct profile *from, struct profile *ret) {
-        int r;
-
-        ret->dialect = from->dialect;
-        ret->default_set = true;
-        ret->default_action = from->default_action;
-        ret->default_errno_set = from->default_errno_set;
-        ret->flags = from->flags;
-        ret->flags_set = from->flags_set;
-        r = text_copy(from->listener_path, &ret->listener_path);
-        if (!r)
-                r = text_copy(from->listener_metadata, &ret->listener_metadata);
-        if (!r)
-                r = archs_copy(from->archs, from->n_archs, &ret->archs, &ret->n_archs);
-        if (!r && from->n_arch_maps > 0) {
-                ret->arch_maps = calloc(from->n_arch_maps, sizeof(*ret->arch_maps));
-                if (!ret->arch_maps)
-                        r = error_origin(-ENOMEM);
-        }
-        for (size_t i = 0; !r && i < from->n_arch_maps; i++) {
-                struct profile_arch_map *map = ret->arch_maps + ret->n_arch_maps++;
-
-                r = arch_copy(&from->arch_maps[i].arch, &map->arch);
-                if (!r)
-                        r = archs_copy(from->arch_maps[i].subs, from->arch_maps[i].n_subs, &map->subs,
-                                       &map->n_subs);
-        }
-        for (size_t i = 0; !r && i < from->n_rules; i++) {
-                struct rule *rule;
-
-                r = profile_add_rule(ret, &rule);
-                if (r)
-                        break;
-                r = rule_copy(from->rules + i, rule);
-                free(rule->place); /* of another file */
-                rule->place = NULL;
-                rule->line = 0;
-        }
-        return error_trace(r);
-}
-
-/* What another profile allows, on top. Its conditional rules are kept as alternatives. */
+/* What another profile allows, on top. Its conditional rules are kept beside what was learnt. */
 static int merge_rules(struct making *making, const struct profile *from) {
         int r = 0;
 
         for (size_t i = 0; !r && i < from->n_rules; i++) {
                 const struct rule *rule = from->rules + i;
-                struct alternatives alternatives = { .conditions = rule->conditions,
-                                                     .n_alternatives = rule->n_conditions > 0,
-                                                     .n_conditions = rule->n_conditions };
+                struct learn_ways ways = { .conditions = rule->conditions,
+                                           .n_ways = rule->n_conditions > 0,
+                                           .n_conditions = rule->n_conditions };
 
                 if (!lets_pass(rule->action))
                         continue;
@@ -354,107 +176,9 @@ static int merge_rules(struct making *making, const struct profile *from) {
                         continue;
                 }
                 for (size_t k = 0; !r && k < rule->n_names; k++)
-                        r = allow(making, rule->names[k], &alternatives);
+                        r = allow(making, rule->names[k], &ways);
         }
         return error_trace(r);
-}
-
-/* ---- architectures ---- */
-
-static bool covers(const struct profile *profile, const struct arch *arch) {
-        if (profile_has_arch(profile, arch))
-                return true;
-        for (size_t i = 0; i < profile->n_arch_maps; i++) {
-                const struct profile_arch_map *map = profile->arch_maps + i;
-
-                if (map->arch.arch == arch)
-                        return true;
-                for (size_t k = 0; k < map->n_subs; k++)
-                        if (map->subs[k].arch == arch)
-                                return true;
-        }
-        return false;
-}
-
-/* A runtime takes the one row of its own architecture, with the sub-architectures in it. */
-static int add_mapped(struct profile *profile, const struct arch *arch) {
-        struct profile_arch_map *map = NULL, *maps;
-        struct profile_arch *grown;
-
-        for (size_t i = 0; i < profile->n_arch_maps; i++)
-                if (profile->arch_maps[i].arch.arch == arch_native())
-                        map = profile->arch_maps + i;
-        if (!map) {
-                maps = reallocarray(profile->arch_maps, profile->n_arch_maps + 1, sizeof(*maps));
-                if (!maps)
-                        return error_origin(-ENOMEM);
-                profile->arch_maps = maps;
-                map = maps + profile->n_arch_maps;
-                *map = (struct profile_arch_map){ .arch = { .name = strdup(arch->scmp), .arch = arch } };
-                if (!map->arch.name)
-                        return error_origin(-ENOMEM);
-                profile->n_arch_maps++;
-                return 0;
-        }
-        grown = reallocarray(map->subs, map->n_subs + 1, sizeof(*grown));
-        if (!grown)
-                return error_origin(-ENOMEM);
-        map->subs = grown;
-        grown[map->n_subs] = (struct profile_arch){ .name = strdup(arch->scmp), .arch = arch };
-        if (!grown[map->n_subs].name)
-                return error_origin(-ENOMEM);
-        map->n_subs++;
-        return 0;
-}
-
-static int add_arch(struct profile *profile, const struct arch *arch) {
-        if (covers(profile, arch))
-                return 0;
-        /* docker refuses a profile with both a list and a map. */
-        if (profile->n_arch_maps > 0)
-                return error_trace(add_mapped(profile, arch));
-        return error_trace(profile_add_arch(profile, arch));
-}
-
-static int add_archs(const struct learn *learn, struct profile *profile, bool fresh) {
-        uint32_t archs = learn->archs;
-        int r = 0;
-
-        if (archs == 0 && (fresh || learn->options.runtime))
-                archs = 1u << (arch_native() - arch_table);
-        /* A profile without a list means the native architecture; with a list it must be named. */
-        if (!fresh && profile->n_archs == 0 && profile->n_arch_maps == 0)
-                r = profile_add_arch(profile, arch_native());
-        /* Those with siblings are the ones a person expects first. */
-        for (int with_siblings = 1; with_siblings >= 0; with_siblings--)
-                for (size_t i = 0; !r && i < arch_table_n; i++) {
-                        const struct arch *siblings[4];
-                        size_t n = arch_siblings(arch_table + i, siblings);
-
-                        if (!(archs & (1u << i)) || (n > 0) != with_siblings)
-                                continue;
-                        r = add_arch(profile, arch_table + i);
-                        for (size_t k = 0; fresh && !r && k < n; k++)
-                                r = add_arch(profile, siblings[k]);
-                }
-        return error_trace(r);
-}
-
-/* Has any architecture of the profile a call of this name? */
-static bool exists(const struct profile *profile, const char *name) {
-        for (size_t i = 0; i < profile->n_archs; i++)
-                if (profile->archs[i].arch && syscall_number(profile->archs[i].arch, name) >= 0)
-                        return true;
-        for (size_t i = 0; i < profile->n_arch_maps; i++) {
-                const struct profile_arch_map *map = profile->arch_maps + i;
-
-                if (map->arch.arch && syscall_number(map->arch.arch, name) >= 0)
-                        return true;
-                for (size_t k = 0; k < map->n_subs; k++)
-                        if (map->subs[k].arch && syscall_number(map->subs[k].arch, name) >= 0)
-                                return true;
-        }
-        return false;
 }
 
 /* ---- all together ---- */
@@ -464,17 +188,15 @@ static int allow_assumed(const struct learn *learn, struct making *making) {
 
         for (size_t i = 0; !r && i < learn_assumed_n; i++) {
                 const struct learn_assumed *row = learn_assumed + i;
-                struct alternatives alternatives = { 0 };
+                struct learn_ways ways = { 0 };
 
-                if (!exists(making->profile, row->name))
+                if (!learn_name_exists(making->profile, row->name))
                         continue;
                 if (row->conditional)
-                        r = clone_alternatives(learn_seen(learn, row->name),
-                                               learn_assumed_index(row, first_arch(learn->archs)),
-                                               &alternatives);
+                        r = learn_clone_ways(row, learn_seen(learn, row->name), learn->archs, &ways);
                 if (!r)
-                        r = allow(making, row->name, &alternatives);
-                alternatives_deinit(&alternatives);
+                        r = allow(making, row->name, &ways);
+                learn_ways_deinit(&ways);
         }
         return error_trace(r);
 }
@@ -483,12 +205,12 @@ static int allow_seen(const struct learn *learn, struct making *making) {
         int r = 0;
 
         for (size_t i = 0; !r && i < learn->n_names; i++) {
-                struct alternatives alternatives;
+                struct learn_ways ways;
 
-                r = learn_alternatives(learn, learn->names[i], &alternatives);
+                r = learn_ways(learn, learn->names[i], &ways);
                 if (!r)
-                        r = allow(making, learn->names[i]->name, &alternatives);
-                alternatives_deinit(&alternatives);
+                        r = allow(making, learn->names[i]->name, &ways);
+                learn_ways_deinit(&ways);
         }
         return error_trace(r);
 }
@@ -503,8 +225,8 @@ static int allow_runtime(const struct learn *learn, struct making *making) {
 
                 if (!narrow &&
                     learn_runtime_needs(learn->options.runtime, learn->options.for_no_new_privs, call) &&
-                    exists(making->profile, call->name))
-                        r = allow(making, call->name, &(struct alternatives){ 0 });
+                    learn_name_exists(making->profile, call->name))
+                        r = allow(making, call->name, &(struct learn_ways){ 0 });
         }
         return error_trace(r);
 }
@@ -530,7 +252,8 @@ static int refuse_probes(const struct learn *learn, struct making *making) {
         for (size_t i = 0; i < arch_table_n; i++)
                 has_32 |= (learn->archs & (1u << i)) && arch_table[i].bits == 32;
         for (size_t i = 0; i < learn_probes_n && n < sizeof(names) / sizeof(names[0]); i++)
-                if ((has_32 || !learn_probes[i].time64) && exists(profile, learn_probes[i].name) &&
+                if ((has_32 || !learn_probes[i].time64) &&
+                    learn_name_exists(profile, learn_probes[i].name) &&
                     !mentioned(profile, learn_probes[i].name))
                         names[n++] = learn_probes[i].name;
         if (n == 0)
@@ -613,7 +336,7 @@ int learn_profile(const struct learn *learn, struct profile **ret) {
         profile->default_action = SECCOMP_RET_ERRNO | EPERM;
         profile->default_errno_set = true;
         if (base) {
-                r = start_from(base, profile);
+                r = learn_start_from(base, profile);
         } else {
                 /* First in the file: the list that people read. */
                 struct rule *rule;
@@ -621,7 +344,7 @@ int learn_profile(const struct learn *learn, struct profile **ret) {
                 r = profile_add_rule(profile, &rule);
         }
         if (!r)
-                r = add_archs(learn, profile, !base);
+                r = learn_add_archs(learn, profile, !base);
         n_start = profile->n_rules;
         if (!r && learn->options.base && learn->options.merge)
                 r = merge_rules(&making, learn->options.merge);

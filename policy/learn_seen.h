@@ -58,14 +58,25 @@ struct learn {
 /* NULL when never seen. */
 const struct seen *learn_seen(const struct learn *learn, const char *name);
 
-/* The condition sets under which a call seen is allowed: n_alternatives rules of n_conditions each, all of
- * them owned by *ret. None at all means: unconditionally. */
-struct alternatives {
+/* The ways in which a call seen is allowed: n_ways rules of n_conditions each, one after the other in
+ * conditions (owned). None at all means: unconditionally. */
+struct learn_ways {
         struct condition *conditions;
-        size_t n_alternatives, n_conditions;
+        size_t n_ways, n_conditions;
 };
-void alternatives_deinit(struct alternatives *alternatives);
-int learn_alternatives(const struct learn *learn, const struct seen *seen, struct alternatives *ret);
+void learn_ways_deinit(struct learn_ways *ways);
+int learn_ways(const struct learn *learn, const struct seen *seen, struct learn_ways *ret);
+/* clone: always asked for the namespaces it may create, as docker's default profile does, for its other
+ * flags were not recorded. seen may be NULL. */
+int learn_clone_ways(const struct learn_assumed *row, const struct seen *seen, uint32_t archs,
+                     struct learn_ways *ret);
+
+/* An empty *ret becomes a copy of the profile, without the places in its file. */
+int learn_start_from(const struct profile *from, struct profile *ret);
+/* Lists the architectures seen; in a fresh profile also those whose programs the same kernel runs. */
+int learn_add_archs(const struct learn *learn, struct profile *profile, bool fresh);
+/* Has any architecture of the profile a call of this name? */
+bool learn_name_exists(const struct profile *profile, const char *name);
 
 /* Does the profile allow the name whatever the arguments, capabilities and kernel? */
 bool learn_allows_plainly(const struct profile *profile, const char *name);

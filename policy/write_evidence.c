@@ -70,18 +70,17 @@ static json_t *archs_of(uint32_t archs, int *r) {
         return array;
 }
 
-static json_t *conditions_of(const struct alternatives *alternatives, int *r) {
+static json_t *conditions_of(const struct learn_ways *ways, int *r) {
         json_t *array = json_array();
 
-        for (size_t i = 0; i < alternatives->n_alternatives; i++) {
+        for (size_t i = 0; i < ways->n_ways; i++) {
                 json_t *all = json_array();
 
-                for (size_t k = 0; k < alternatives->n_conditions; k++) {
+                for (size_t k = 0; k < ways->n_conditions; k++) {
                         char text[96];
 
                         append(all,
-                               json_string(condition_text(alternatives->conditions +
-                                                                  i * alternatives->n_conditions + k,
+                               json_string(condition_text(ways->conditions + i * ways->n_conditions + k,
                                                           text, sizeof(text))),
                                r);
                 }
@@ -169,7 +168,7 @@ static json_t *call_of(const struct learn *learn, const struct profile *profile,
         set(call, "unconditional", json_boolean(learn_allows_plainly(profile, name)), r);
         if (seen) {
                 json_t *programs = json_array(), *samples = json_array();
-                struct alternatives alternatives;
+                struct learn_ways ways;
 
                 set(call, "count", json_integer((json_int_t)seen->count), r);
                 set(call, "first", time_of(seen->first_ns), r);
@@ -185,11 +184,11 @@ static json_t *call_of(const struct learn *learn, const struct profile *profile,
                 set(call, "programs", programs, r);
                 if (seen->other_programs > 0)
                         set(call, "other_programs_count", json_integer((json_int_t)seen->other_programs), r);
-                *r = *r ?: learn_alternatives(learn, seen, &alternatives);
-                if (!*r && alternatives.n_alternatives > 0)
-                        set(call, "conditions", conditions_of(&alternatives, r), r);
+                *r = *r ?: learn_ways(learn, seen, &ways);
+                if (!*r && ways.n_ways > 0)
+                        set(call, "conditions", conditions_of(&ways, r), r);
                 if (!*r)
-                        alternatives_deinit(&alternatives);
+                        learn_ways_deinit(&ways);
                 if (learn->options.args && (seen->blurred || seen->too_many))
                         set(call, "conditions_left_out",
                             json_string(
