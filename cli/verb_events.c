@@ -45,8 +45,12 @@ static bool explain(const struct printing *printing, int r, int *ret_code) {
 
         switch (r) {
         case EVENT_FILE_E_TRUNCATED:
-                say_error("%s: cut short at byte %" PRIu64 ": its writer was killed or is still writing",
-                          printing->path, offset);
+                if (!printing->file)
+                        say_error("%s: empty or cut short before its header was whole", printing->path);
+                else
+                        say_error("%s: cut short at byte %" PRIu64
+                                  ": its writer was killed or is still writing",
+                                  printing->path, offset);
                 *ret_code = EXIT_INCOMPLETE;
                 return true;
         case EVENT_FILE_E_INVALID:
@@ -98,15 +102,16 @@ static int print_all(struct printing *printing) {
                 buf_putc(&line, '\n');
                 if (buf_error(&line) || fwrite(line.data, 1, line.n, stdout) != line.n) {
                         r = buf_error(&line) ?: -errno;
-                        break;
+                        buf_deinit(&line);
+                        return say_trouble(r, "standard output");
                 }
         }
         buf_deinit(&line);
         if (r == EVENT_FILE_E_END)
                 code = print_ledger(printing);
         else if (!explain(printing, r, &code))
-                code = r == -EPIPE ? 0 : say_trouble(r, printing->path);
-        if (fflush(stdout) == EOF && code == 0 && errno != EPIPE)
+                code = say_trouble(r, printing->path);
+        if (fflush(stdout) == EOF && code == 0)
                 code = say_trouble(-errno, "standard output");
         return code;
 }
@@ -138,8 +143,12 @@ int verb_events(int argc, char **argv) {
                 return say_usage("events", "give one FILE, as written by --events");
         printing.path = argv[optind];
 
-        fd = strcmp(printing.path, "-") ? open(printing.path, O_RDONLY | O_CLOEXEC)
-                                        : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+        if (strcmp(printing.path, "-") == 0) {
+                printing.path = "standard input";
+                fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+        } else {
+                fd = open(printing.path, O_RDONLY | O_CLOEXEC);
+        }
         if (fd < 0) {
                 say_error("%s: cannot be opened: %s", printing.path, strerror(errno));
                 return EXIT_USAGE;
