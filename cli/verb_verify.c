@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -44,6 +45,7 @@ static const char help[] =
         "example: callgate verify nginx.json -- nginx -t\n";
 
 #define STDIN_MAX (64u << 20)
+#define NOTICE_MS 2000
 
 struct verify {
         const char *profile_path;
@@ -144,6 +146,30 @@ static void streams_restore(struct streams *streams) {
                 lseek(STDIN_FILENO, streams->stdin_at, SEEK_SET);
 }
 
+/*
+ * Waits for what outlived the first process: adopted by us (PR_SET_CHILD_SUBREAPER), so that a daemon of one
+ * run cannot disturb the next.
+ */
+static void wait_for_orphans(struct job *job) {
+        bool noticed = false;
+
+        for (;;) {
+                struct pollfd pollfd = { .fd = job->signal_fd, .events = POLLIN };
+                pid_t pid;
+
+                while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+                        ;
+                if (pid < 0)
+                        return;
+                if (poll(&pollfd, 1, NOTICE_MS) == 0 && !noticed) {
+                        say("waiting for processes that the command left behind (ctrl-C: go on without them)");
+                        noticed = true;
+                }
+                if (job_on_signal(job) == JOB_E_INTERRUPTED)
+                        return;
+        }
+}
+
 /* One run without a supervisor. 0 with *ret_status, or an exit code. */
 static int run_plain(const struct verify *verify, char **command, const struct filter *filter, bool discard,
                      int *ret_status) {
@@ -155,6 +181,7 @@ static int run_plain(const struct verify *verify, char **command, const struct f
         if (r)
                 return say_trouble(r, "signals");
         streams_set(&streams, verify, discard);
+        prctl(PR_SET_CHILD_SUBREAPER, 1);
         r = launch_start(
                 &(struct launch_options){
                         .argv = command,
@@ -176,6 +203,9 @@ static int run_plain(const struct verify *verify, char **command, const struct f
                         r = -EIO;
         }
         streams_restore(&streams);
+        if (!r)
+                wait_for_orphans(&job);
+        prctl(PR_SET_CHILD_SUBREAPER, 0);
         job_deinit(&job);
         *ret_status = job.status;
         if (!r)

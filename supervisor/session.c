@@ -37,6 +37,7 @@ struct call {
         struct event *row;
         bool described; /* everything is looked at, for the row */
         bool decoded;   /* arguments are, for the event stream */
+        bool read_memory;
 };
 
 /* ---- verdict ---- */
@@ -188,7 +189,6 @@ static void call_describe(struct session *session, struct call *call) {
         struct target target = { .kernel = session->kernel, .tid = call->event.tid };
         struct decode_source source = target_source(&target);
         const struct task *task;
-        int read_memory;
 
         if (call->event.tid == 0)
                 return; /* not visible from our pid namespace */
@@ -199,19 +199,21 @@ static void call_describe(struct session *session, struct call *call) {
                 target_program(&target, &call->event);
                 target_locate(&target, &call->event);
         }
-        read_memory = decode_args(&source, call->event.arch, call->event.nr, call->event.args,
-                                  call->event.detail, sizeof(call->event.detail));
-        /* Once an id is invalid it stays so: one check after the last read covers them all. */
-        if (session->kernel->confirm(session->kernel->data, session->listener_fd, call->notif.id) == 0)
-                call->event.flags |= EVENT_DETAIL_OK;
-        else {
-                /* What was read may be of another task: only the registers are ours. */
-                call->event.pid = call->event.tid;
-                call->event.uid = UINT32_MAX;
-                call->event.exe[0] = call->event.object[0] = 0;
-                if (read_memory)
-                        call->event.detail[0] = 0;
-        }
+        if (decode_args(&source, call->event.arch, call->event.nr, call->event.args, call->event.detail,
+                        sizeof(call->event.detail)))
+                call->read_memory = true;
+        call->event.flags |= EVENT_DETAIL_OK;
+}
+
+/* The task was gone before we answered: what was read may be of another one, only the registers are its own.
+ */
+static void call_disbelieve(struct call *call) {
+        call->event.flags &= ~(uint32_t)EVENT_DETAIL_OK;
+        call->event.pid = call->event.tid;
+        call->event.uid = UINT32_MAX;
+        call->event.exe[0] = call->event.object[0] = 0;
+        if (call->read_memory)
+                call->event.detail[0] = 0;
 }
 
 /* Names read before the call are of no use after it; to be called when everything about it has been read. */
@@ -249,6 +251,10 @@ static int call_answer(struct session *session, struct call *call) {
                 call->event.answer = EVENT_ANSWER_NONE;
                 call->event.value = 0;
                 session->ledger.gone++;
+                /* An id that is gone never comes back, and one that took an answer was valid until then:
+                 * this one check, after the last read, covers them all. */
+                if (call->decoded)
+                        call_disbelieve(call);
                 return 0;
         }
         if (r)
@@ -316,7 +322,7 @@ int session_step(struct session *session) {
         int r;
 
         call.row = NULL;
-        call.described = call.decoded = false;
+        call.described = call.decoded = call.read_memory = false;
         r = call_receive(session, &call);
         if (r)
                 return r < 0 ? error_trace(r) : r;

@@ -5,9 +5,8 @@
  * One listener and everything supervised through it. session_step() takes one call through all its stages;
  * it is the only function that knows their order:
  *
- *   receive -> name the task -> (repair) -> verdict -> decide -> (first of its kind: describe, decode,
- * confirm)
- *           -> answer -> record
+ *   receive, name the task, repair (rt_sigreturn only), verdict, decide, classify,
+ *   describe (the first of its kind), answer, record
  *
  * A session is driven by one thread at a time (supervisor/receiver.c). The lock guards what snapshots read.
  */

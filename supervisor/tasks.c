@@ -28,8 +28,8 @@ static struct task *find(struct tasks *tasks, uint32_t tid, uint64_t now_ns) {
                 tasks->slots = calloc(TASKS_SLOTS, sizeof(*tasks->slots));
         if (tasks->slots)
                 task = &tasks->slots[tid % TASKS_SLOTS];
-        if (tasks->may_cache && task->tid == tid && task->generation == tasks->generation &&
-            now_ns - task->read_ns < TASKS_FRESH_NS)
+        if (task->tid == tid && task->generation == tasks->generation &&
+            (task->read_ns == now_ns || (tasks->may_cache && now_ns - task->read_ns < TASKS_FRESH_NS)))
                 return task;
         task->tid = tid;
         task->generation = tasks->generation;

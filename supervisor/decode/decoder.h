@@ -22,6 +22,8 @@ enum {
         DECODE_IOVEC_MAX = 4,    /* elements of an iovec */
 };
 
+#define DECODE_STRING_FIRST 128u /* most strings are shorter: do not fetch a page for each */
+
 struct decoder {
         const struct decode_source *source;
         const struct arch *arch;
@@ -32,6 +34,10 @@ struct decoder {
         bool wide_pointers; /* pointers and long are 64 bits */
         bool last;          /* no argument after this one is shown */
         bool in_block;      /* the arguments come from memory, not from registers */
+        /* The start of a path that was looked at for its first character: it is read once, not twice. */
+        uint64_t ahead_address;
+        size_t ahead_n;
+        char ahead[DECODE_STRING_FIRST];
 };
 
 /* memory.c: bytes of the task. */
@@ -43,6 +49,9 @@ bool decode_read_all(struct decoder *decoder, uint64_t address, void *buffer, si
 int decode_read_string(struct decoder *decoder, uint64_t address, char *buffer, size_t size, size_t *ret_n);
 uint64_t decode_number(const struct decoder *decoder, const void *bytes, size_t n); /* in the task's order */
 size_t decode_word(const struct decoder *decoder); /* size of long: 4 or 8 */
+
+/* The first character of a string, 0 if there is none; what was read is kept for decode_read_string(). */
+char decode_read_ahead(struct decoder *decoder, uint64_t address);
 
 /* constant.c */
 void decode_enum(struct decoder *decoder, const struct constant_set *set, uint64_t value);

@@ -9,8 +9,7 @@
 #include <string.h>
 #include "supervisor/decode/decoder.h"
 
-#define PAGE         4096u /* the smallest page of any architecture: larger ones only mean more reads */
-#define STRING_FIRST 128u  /* most strings are shorter: do not fetch a page for each */
+#define PAGE 4096u /* the smallest page of any architecture: larger ones only mean more reads */
 
 size_t decode_word(const struct decoder *decoder) {
         return decoder->wide_pointers ? 8 : 4;
@@ -54,8 +53,28 @@ bool decode_read_all(struct decoder *decoder, uint64_t address, void *buffer, si
         return decode_read(decoder, address, buffer, n) == n;
 }
 
+static size_t first_piece(uint64_t address) {
+        size_t to_page_end = PAGE - (size_t)(address & (PAGE - 1));
+
+        return to_page_end < DECODE_STRING_FIRST ? to_page_end : DECODE_STRING_FIRST;
+}
+
+char decode_read_ahead(struct decoder *decoder, uint64_t address) {
+        decoder->ahead_address = address;
+        decoder->ahead_n = decode_read(decoder, address, decoder->ahead, first_piece(address));
+        return decoder->ahead_n ? decoder->ahead[0] : 0;
+}
+
+/* One piece of a string, from what was read ahead if that is its start. */
+static size_t read_piece(struct decoder *decoder, uint64_t address, char *buffer, size_t piece) {
+        if (decoder->ahead_n == 0 || decoder->ahead_address != address || decoder->ahead_n != piece)
+                return decode_read(decoder, address, buffer, piece);
+        memcpy(buffer, decoder->ahead, piece);
+        return piece;
+}
+
 int decode_read_string(struct decoder *decoder, uint64_t address, char *buffer, size_t size, size_t *ret_n) {
-        size_t n = 0, piece = STRING_FIRST;
+        size_t n = 0, piece = first_piece(address);
 
         while (n < size) {
                 size_t to_page_end = PAGE - (size_t)((address + n) & (PAGE - 1));
@@ -66,7 +85,7 @@ int decode_read_string(struct decoder *decoder, uint64_t address, char *buffer, 
                         piece = to_page_end;
                 if (piece > size - n)
                         piece = size - n;
-                got = decode_read(decoder, address + n, buffer + n, piece);
+                got = read_piece(decoder, address + n, buffer + n, piece);
                 end = got ? memchr(buffer + n, '\0', got) : NULL;
                 if (end) {
                         *ret_n = (size_t)(end - buffer);

@@ -52,7 +52,5 @@ void decode_string(struct decoder *decoder, uint64_t address, size_t max) {
 }
 
 bool decode_path_is_absolute(struct decoder *decoder, uint64_t address) {
-        char first;
-
-        return address && decode_read_all(decoder, address, &first, 1) && first == '/';
+        return address && decode_read_ahead(decoder, address) == '/';
 }

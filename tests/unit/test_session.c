@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -95,7 +96,7 @@ Test(session, equal_calls_make_one_row_and_are_read_once) {
         cr_assert_eq(row.object_offset, 0x1010);
         cr_assert_lt(row.first_ns, row.last_ns);
         cr_assert_eq(session_row(session, 1, &row), SESSION_E_IDLE);
-        cr_assert_eq(fake.n_confirms, 1);
+        cr_assert_eq(fake.n_memory_reads, 0);
         cr_assert_eq(fake.n_comm_reads, 1);
         session_free(session);
 }
@@ -283,6 +284,7 @@ Test(session, a_sink_that_takes_nothing_never_delays_a_call) {
         struct session *session;
         struct ledger ledger;
 
+        signal(SIGPIPE, SIG_IGN); /* as callgated does */
         cr_assert_eq(pipe(fds), 0);
         session = start(WIRE_MODE_RECORD, NULL, fds[1]);
         for (int i = 0; i < 150000; i++)
