@@ -288,6 +288,18 @@ static int add_rules(struct compiler *compiler, scmp_filter_ctx context, const s
         return 0;
 }
 
+/* Whether libseccomp has the number. What it may lack are late additions, so only the upper numbers are
+ * worth its linear search. */
+static bool libseccomp_knows(const struct arch *arch, uint32_t nr) {
+        char *name;
+
+        if ((nr & ~X32_NR_BIT) < 330 || (int32_t)nr < 0)
+                return true;
+        name = seccomp_syscall_resolve_num_arch(arch->scmp_token, (int)nr);
+        free(name);
+        return name;
+}
+
 /* What libseccomp does not know, or does not get right, stands before its program. */
 static int append_own_code(struct compiler *compiler, const struct arch_rules *rules) {
         const struct profile *profile = compiler->profile;
@@ -295,7 +307,6 @@ static int append_own_code(struct compiler *compiler, const struct arch_rules *r
 
         for (size_t i = 0; i < rules->n_calls; i++) {
                 const struct call_rules *call = &rules->calls[i];
-                const struct alternative *first = &rules->alternatives[call->first];
 
                 if (call->conflict != SIZE_MAX) {
                         const struct alternative *later = &rules->alternatives[call->conflict];
@@ -304,7 +315,7 @@ static int append_own_code(struct compiler *compiler, const struct arch_rules *r
                         return error_trace(
                                 refuse(compiler, rule, rule->names[later->name], rules->arch, -EEXIST));
                 }
-                if (!call->own_code && compiler->numbers[first->rule][first->name] != __NR_SCMP_ERROR)
+                if (!call->own_code && libseccomp_knows(rules->arch, call->nr))
                         continue;
                 if (!loaded)
                         emit_load(&compiler->program, NUMBER_OFFSET);
