@@ -13,7 +13,8 @@
 #include "policy/read_oci.h"
 #include "policy/resolve.h"
 
-int options_profile(const char *path, struct profile **ret_resolved, struct filter *ret_filter) {
+int options_profile(const char *path, struct profile **ret_written, struct profile **ret_resolved,
+                    struct filter *ret_filter) {
         struct profile_context context;
         struct diags diags = DIAGS_INIT;
         cleanup_profile struct profile *profile = NULL, *resolved = NULL;
@@ -39,6 +40,10 @@ int options_profile(const char *path, struct profile **ret_resolved, struct filt
                 return say_trouble(r, path);
         *ret_resolved = resolved;
         resolved = NULL;
+        if (ret_written) {
+                *ret_written = profile;
+                profile = NULL;
+        }
         return 0;
 }
 

@@ -342,13 +342,20 @@ void report_sentence(struct report *report, struct buf *to) {
                         n_logged += report->rows[i]->count;
         switch (report_outcome(report)) {
         case REPORT_CLEAN:
-                buf_puts(to, "nothing would have been refused");
+                buf_puts(to, report->options.enforced ? "nothing was refused"
+                                                      : "nothing would have been refused");
                 if (n_logged > 0)
                         buf_printf(to, ", %" PRIu64 " call%s would have been logged", n_logged,
                                    n_logged == 1 ? "" : "s");
                 break;
         case REPORT_ERRORS:
-                buf_printf(to, "%" PRIu64 " call%s would have failed: ", n, n == 1 ? "" : "s");
+                if (report->options.enforced)
+                        buf_printf(to, "%" PRIu64 " call%s refused: ", n, n == 1 ? " was" : "s were");
+                else
+                        buf_printf(to,
+                                   "would have survived the filter, but %" PRIu64
+                                   " call%s would have failed: ",
+                                   n, n == 1 ? "" : "s");
                 put_codes(report, REPORT_ERRORS, to);
                 break;
         case REPORT_SIGNALS:

@@ -206,7 +206,7 @@ static int run_dry(struct dry_run *run, char **command) {
                 .command = command[0],
         };
         struct supervise_result result;
-        int r = options_profile(run->profile_path, &run->resolved, &run->enforcing);
+        int r = options_profile(run->profile_path, NULL, &run->resolved, &run->enforcing);
 
         if (r)
                 return r;

@@ -46,7 +46,8 @@ struct record {
         const char *output_path, *base_path, *evidence_path, *events_path;
         struct learn_options learn_options;
         bool merge, detach, allow_incomplete;
-        struct profile *base, *existing;
+        struct profile *base, *existing; /* as written: what is conditional in them stays so */
+        struct profile *base_resolved, *existing_resolved;
         struct filter base_filter, installed;
         struct learn *learn;
 };
@@ -148,13 +149,15 @@ static int prepare(struct record *record) {
         int r;
 
         if (record->base_path) {
-                r = options_profile(record->base_path, &record->base, &record->base_filter);
+                r = options_profile(record->base_path, &record->base, &record->base_resolved,
+                                    &record->base_filter);
                 if (r)
                         return r;
                 record->learn_options.base = record->base;
         }
         if (record->merge && access(record->output_path, F_OK) == 0) {
-                r = options_profile(record->output_path, &record->existing, NULL);
+                r = options_profile(record->output_path, &record->existing, &record->existing_resolved,
+                                    NULL);
                 if (r)
                         return r;
                 record->learn_options.merge = record->existing;
@@ -183,6 +186,8 @@ static int summarize(struct record *record, const struct supervise_result *resul
                     unnamed[i].comm, unnamed[i].nr, arch ? arch->name : "an unknown architecture",
                     (unsigned long long)unnamed[i].count);
         }
+        if (strcmp(record->output_path, "-") != 0)
+                say("wrote %s", record->output_path);
         completeness_text(&completeness, &text);
         say("%s", buf_string(&text));
         buf_reset(&text);
@@ -279,5 +284,7 @@ int verb_record(int argc, char **argv) {
         filter_deinit(&record.installed);
         profile_free(record.base);
         profile_free(record.existing);
+        profile_free(record.base_resolved);
+        profile_free(record.existing_resolved);
         return r;
 }

@@ -117,7 +117,7 @@ static int run_enforced(struct run *run, char **command) {
         };
         struct supervise_result result;
         struct buf text = BUF_INIT(0);
-        int r = options_profile(run->profile_path, &run->resolved, &run->enforcing);
+        int r = options_profile(run->profile_path, NULL, &run->resolved, &run->enforcing);
 
         if (r)
                 return r;

@@ -162,7 +162,8 @@ static void wait_for_orphans(struct job *job) {
                 if (pid < 0)
                         return;
                 if (poll(&pollfd, 1, NOTICE_MS) == 0 && !noticed) {
-                        say("waiting for processes that the command left behind (ctrl-C: go on without them)");
+                        say("waiting for processes that the command left behind (ctrl-C: go on without "
+                            "them)");
                         noticed = true;
                 }
                 if (job_on_signal(job) == JOB_E_INTERRUPTED)
@@ -294,7 +295,7 @@ static int verify_command(struct verify *verify, char **command) {
         char before[64], after[64];
         int unfiltered, enforced, r;
 
-        r = options_profile(verify->profile_path, &verify->resolved, &verify->enforcing);
+        r = options_profile(verify->profile_path, NULL, &verify->resolved, &verify->enforcing);
         if (!r)
                 r = keep_stdin(verify);
         if (!r)

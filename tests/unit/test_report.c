@@ -227,11 +227,11 @@ static const struct sentence_row sentences[] = {
         { 1,
           { EPERM_VERDICT },
           REPORT_ERRORS,
-          "1 call would have failed: SECCOMP_RET_ERRNO(EPERM) on mount (1 call)" },
+          "would have survived the filter, but 1 call would have failed: SECCOMP_RET_ERRNO(EPERM) on mount (1 call)" },
         { 3,
           { EPERM_VERDICT, SECCOMP_RET_ERRNO | ENOSYS, SECCOMP_RET_LOG },
           REPORT_ERRORS,
-          "3 calls would have failed: SECCOMP_RET_ERRNO(ENOSYS) on ptrace (2 calls); "
+          "would have survived the filter, but 3 calls would have failed: SECCOMP_RET_ERRNO(ENOSYS) on ptrace (2 calls); "
           "SECCOMP_RET_ERRNO(EPERM) on mount "
           "(1 call)" },
         { 2,

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* One function per "callgate profile" verb; argv[0] is the verb's name. They return the exit code. */
+
+int profile_verb_check(int argc, char **argv);
+int profile_verb_explain(int argc, char **argv);
