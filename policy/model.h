@@ -77,7 +77,7 @@ struct rule {
         bool legacy_name; /* written as docker's old "name" */
 };
 
-/* An architecture as a profile names it. arch is NULL for a valid name that names.h has no table for. */
+/* An architecture as a profile names it. */
 struct profile_arch {
         char *name; /* owned; "SCMP_ARCH_X86_64" */
         const struct arch *arch;

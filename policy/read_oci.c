@@ -13,6 +13,7 @@
 #include "policy/resolve.h"
 #include "syscalls/names.h"
 
+#include <ctype.h>
 #include <linux/seccomp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -111,6 +112,20 @@ static const char *quoted(const char *text, char *buf, size_t size) {
         json_show(value, buf, size);
         json_decref(value);
         return buf;
+}
+
+/* The nearest of names, also when the text lacks their prefix: "errno" or "ALLOW" for "SCMP_ACT_...". */
+static const char *nearest(const char *text, const char *prefix, const char *const *names, size_t n) {
+        const char *found = NULL;
+        char full[64];
+
+        if (strncasecmp(text, prefix, strlen(prefix)) &&
+            (size_t)snprintf(full, sizeof(full), "%s%s", prefix, text) < sizeof(full)) {
+                for (char *c = full; *c; c++)
+                        *c = (char)toupper((unsigned char)*c);
+                found = diag_nearest(full, names, n);
+        }
+        return found ? found : diag_nearest(text, names, n);
 }
 
 struct field {
@@ -224,7 +239,7 @@ static bool read_action_value(struct reader *reader, const json_t *value, uint32
         if (action_by_name(text, ret))
                 return true;
         bad(reader, "%s is not an action%s", quoted(text, shown, sizeof(shown)),
-            or_nearest(hint, sizeof(hint), diag_nearest(text, action_names, action_names_n)));
+            or_nearest(hint, sizeof(hint), nearest(text, "SCMP_ACT_", action_names, action_names_n)));
         return false;
 }
 
@@ -338,7 +353,7 @@ static void read_op(struct reader *reader, const json_t *value, void *to) {
                 condition->op = (uint8_t)op;
         else
                 bad(reader, "%s is not a comparison%s", quoted(text, shown, sizeof(shown)),
-                    or_nearest(hint, sizeof(hint), diag_nearest(text, op_names, CONDITION_N_OPS)));
+                    or_nearest(hint, sizeof(hint), nearest(text, "SCMP_CMP_", op_names, CONDITION_N_OPS)));
 }
 
 static const struct field condition_fields[] = {
@@ -615,33 +630,27 @@ static void read_syscalls(struct reader *reader, const json_t *value, void *to) 
         }
 }
 
-/* Named by the specification, but of no use for the tables of names.h. */
-static const char *const other_arches[] = {
-        "SCMP_ARCH_LOONGARCH64", "SCMP_ARCH_M68K",     "SCMP_ARCH_SH",      "SCMP_ARCH_SHEB",
-        "SCMP_ARCH_PARISC",      "SCMP_ARCH_PARISC64", "SCMP_ARCH_RISCV64",
-};
-
 static const char *nearest_arch(const char *name) {
+        const struct arch *arch = arch_by_any(name);
         const char *names[64];
         size_t n = 0;
 
+        if (arch)
+                return arch->scmp;
         for (size_t i = 0; i < arch_table_n && n < 64; i++)
                 names[n++] = arch_table[i].scmp;
-        return diag_nearest(name, names, n);
+        return nearest(name, "SCMP_ARCH_", names, n);
 }
 
 static bool read_arch(struct reader *reader, const json_t *value, struct profile_arch *ret) {
         const char *text =
                 read_text(reader, value, "the name of an architecture, such as \"SCMP_ARCH_X86_64\"");
         char shown[64], hint[80];
-        bool known = false;
 
         if (!text)
                 return false;
         ret->arch = arch_by_scmp(text);
-        for (size_t i = 0; i < sizeof(other_arches) / sizeof(other_arches[0]); i++)
-                known |= !strcmp(other_arches[i], text);
-        if (!ret->arch && !known) {
+        if (!ret->arch) {
                 bad(reader, "%s is not an architecture%s", quoted(text, shown, sizeof(shown)),
                     or_nearest(hint, sizeof(hint), nearest_arch(text)));
                 return false;
@@ -867,7 +876,11 @@ static void read_document(struct reader *reader) {
                 return;
         if (json_is_object(inside) && !looks_like_profile(root)) {
                 enter(reader, "linux.seccomp");
-                read_profile(reader, inside);
+                if (looks_like_profile(inside))
+                        read_profile(reader, inside);
+                else
+                        bad(reader,
+                            "this is not a seccomp profile: it has neither defaultAction nor syscalls");
                 return;
         }
         if (looks_like_profile(root))
