@@ -38,13 +38,13 @@ enum {
         COLUMN_CODE,
         COLUMN_SYSCALL,
         COLUMN_COUNT,
-        COLUMN_ARGS,
         COLUMN_RULE,
+        COLUMN_ARGS, /* last, since it is the long one: a pipe gets it whole, without padding */
         N_COLUMNS
 };
 
 static const char *const headings[N_COLUMNS] = { "COMM",    "PID",   "TID",  "CODE",
-                                                 "SYSCALL", "COUNT", "ARGS", "RULE" };
+                                                 "SYSCALL", "COUNT", "RULE", "ARGS" };
 
 struct layout {
         size_t width[N_COLUMNS]; /* 0: the column is left out */
@@ -175,16 +175,15 @@ static void put_cell(struct buf *to, const char *text, size_t width, bool right,
 static void put_line(const struct report *report, const struct event *event, const struct layout *layout,
                      struct buf *to) {
         struct buf scratch = BUF_INIT(0);
-        int last = layout->width[COLUMN_RULE] > 0 ? COLUMN_RULE : COLUMN_ARGS;
 
-        for (int i = 0; i <= last; i++) {
+        for (int i = 0; i < N_COLUMNS; i++) {
                 bool right = i == COLUMN_PID || i == COLUMN_TID || i == COLUMN_COUNT;
 
                 if (layout->width[i] == 0)
                         continue;
                 put_cell(to, event ? cell(report, event, i, layout->short_codes, &scratch) : headings[i],
-                         layout->width[i], right, i == last);
-                if (i != last)
+                         layout->width[i], right, i == COLUMN_ARGS);
+                if (i != COLUMN_ARGS)
                         buf_putc(to, ' ');
         }
         buf_putc(to, '\n');

@@ -80,17 +80,16 @@ Test(report, a_table) {
         add(report, event);
         report_ledger(report, &ledger);
         text = printed(report);
-        cr_expect_str_eq(
-                text,
-                "COMM  PID TID CODE                     SYSCALL COUNT ARGS                         RULE\n"
-                "nginx   9  11 SECCOMP_RET_KILL_PROCESS socket     12 0x0, 0x0, 0x0                "
-                "syscalls[3]\n"
-                "sh    100 100 SECCOMP_RET_ERRNO(EPERM) mount       2 \"a\", \"/mnt\", \"ext4\", 0, NULL "
-                "syscalls[3]\n"
-                "\n"
-                "ledger: received 14 = answered 14 + gone 0 + pending 0; recorded 14, dropped 0\n"
-                "would not have survived: SECCOMP_RET_KILL_PROCESS on socket (12 calls)\n"
-                "calls to allow: mount, socket\n");
+        cr_expect_str_eq(text,
+                         "COMM  PID TID CODE                     SYSCALL COUNT RULE        ARGS\n"
+                         "nginx   9  11 SECCOMP_RET_KILL_PROCESS socket     12 syscalls[3] 0x0, 0x0, 0x0\n"
+                         "sh    100 100 SECCOMP_RET_ERRNO(EPERM) mount       2 syscalls[3] \"a\", \"/mnt\", "
+                         "\"ext4\", 0, "
+                         "NULL\n"
+                         "\n"
+                         "ledger: received 14 = answered 14 + gone 0 + pending 0; recorded 14, dropped 0\n"
+                         "would not have survived: SECCOMP_RET_KILL_PROCESS on socket (12 calls)\n"
+                         "calls to allow: mount, socket\n");
         free(text);
         report_free(report);
 }
@@ -227,11 +226,13 @@ static const struct sentence_row sentences[] = {
         { 1,
           { EPERM_VERDICT },
           REPORT_ERRORS,
-          "would have survived the filter, but 1 call would have failed: SECCOMP_RET_ERRNO(EPERM) on mount (1 call)" },
+          "would have survived the filter, but 1 call would have failed: SECCOMP_RET_ERRNO(EPERM) on mount "
+          "(1 call)" },
         { 3,
           { EPERM_VERDICT, SECCOMP_RET_ERRNO | ENOSYS, SECCOMP_RET_LOG },
           REPORT_ERRORS,
-          "would have survived the filter, but 3 calls would have failed: SECCOMP_RET_ERRNO(ENOSYS) on ptrace (2 calls); "
+          "would have survived the filter, but 3 calls would have failed: SECCOMP_RET_ERRNO(ENOSYS) on "
+          "ptrace (2 calls); "
           "SECCOMP_RET_ERRNO(EPERM) on mount "
           "(1 call)" },
         { 2,
