@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+# bash completion for callgate(1)
+
+# What follows belongs to another command: it is completed as that command would be.
+_callgate_command() {
+        local at=$1
+
+        if declare -F _command_offset >/dev/null; then
+                _command_offset "$at"
+        elif ((COMP_CWORD == at)); then
+                mapfile -t COMPREPLY < <(compgen -c -- "$2")
+                compopt -o default # a path, where no command has such a name
+        else
+                compopt -o default
+        fi
+}
+
+_callgate() {
+        local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+        local verb=${COMP_WORDS[1]-} options='' takes='' files=0 i word
+
+        COMPREPLY=()
+        if ((COMP_CWORD == 1)); then
+                mapfile -t COMPREPLY < <(compgen -W 'dry-run record run verify events profile --help --version' -- "$current")
+                return
+        fi
+        # Options of each verb, and those of them that take a value.
+        case $verb in
+        dry-run)
+                options='--profile --output --json --all --events --fix --fail-on-violation --detach --allow-incomplete --help'
+                takes=' -p --profile -o --output --events --fix '
+                ;;
+        record)
+                options='--output --args --base --merge --for --evidence --events --detach --allow-incomplete --help'
+                takes=' -o --output --base --for --evidence --events '
+                ;;
+        run)
+                options='--profile --events --quiet --detach --help'
+                takes=' -p --profile --events '
+                ;;
+        verify)
+                options='--quiet --help'
+                files=1 # PROFILE
+                ;;
+        events)
+                options='--json --help'
+                ;;
+        profile)
+                if ((COMP_CWORD == 2)); then
+                        mapfile -t COMPREPLY < <(compgen -W 'check explain --help' -- "$current")
+                else
+                        compopt -o default
+                fi
+                return
+                ;;
+        *)
+                return
+                ;;
+        esac
+
+        # Where does the command begin? At the first word that is neither an option, nor its value, nor PROFILE.
+        if [[ $verb != events ]]; then
+                for ((i = 2; i < COMP_CWORD; i++)); do
+                        word=${COMP_WORDS[i]}
+                        if [[ $word == -- ]]; then
+                                _callgate_command $((i + 1)) "$current"
+                                return
+                        elif [[ $word == -* ]]; then
+                                # "--option=value" is three words here
+                                if [[ ${COMP_WORDS[i + 1]-} == '=' ]]; then
+                                        ((i += 2))
+                                elif [[ $takes == *" $word "* ]]; then
+                                        ((++i))
+                                fi
+                        elif ((files > 0)); then
+                                ((files--))
+                        else
+                                _callgate_command "$i" "$current"
+                                return
+                        fi
+                done
+        fi
+
+        if [[ $previous == '=' ]]; then
+                previous=${COMP_WORDS[COMP_CWORD - 2]}
+        elif [[ $current == '=' ]]; then
+                current=''
+        fi
+        if [[ $previous == --for ]]; then
+                mapfile -t COMPREPLY < <(compgen -W 'runc crun docker' -- "$current")
+        elif [[ $takes == *" $previous "* ]]; then
+                compopt -o default
+        elif [[ $current == -* ]]; then
+                mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
+        elif [[ $verb == events ]] || ((files > 0)); then
+                compopt -o default
+        else
+                _callgate_command "$COMP_CWORD" "$current"
+        fi
+}
+complete -F _callgate callgate
