@@ -5,9 +5,12 @@
 #include "cli/options.h"
 
 #include <linux/seccomp.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "agent/cache.h"
 #include "base/error.h"
+#include "base/output.h"
 #include "cli/exit.h"
 #include "cli/say.h"
 #include "policy/read_oci.h"
@@ -49,4 +52,18 @@ int options_profile(const char *path, struct profile **ret_written, struct profi
 
 unsigned options_filter_flags(const struct profile *resolved) {
         return resolved->flags & (SECCOMP_FILTER_FLAG_LOG | SECCOMP_FILTER_FLAG_SPEC_ALLOW);
+}
+
+int options_write(const char *path, const char *option, const struct buf *text) {
+        struct output output;
+        int r = output_open(&output, path);
+
+        if (!r) {
+                fwrite(text->data, 1, text->n, output.stream);
+                r = output_commit(&output);
+        }
+        if (!r)
+                return 0;
+        say_error("%s %s: cannot be written: %s", option, path, strerror(-r));
+        return EXIT_TROUBLE;
 }

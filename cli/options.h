@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Profiles as the verbs take them from the command line. */
+/* Files as the verbs take them from the command line. */
 
+#include "base/buf.h"
 #include "policy/filter.h"
 #include "policy/model.h"
 
@@ -15,3 +16,7 @@ int options_profile(const char *path, struct profile **ret_written, struct profi
 
 /* SECCOMP_FILTER_FLAG_* of a profile that our own loading can honour. */
 unsigned options_filter_flags(const struct profile *resolved);
+
+/* Writes text to a file, whole or not at all; option names the option that asked for it. 0 or an exit code.
+ */
+int options_write(const char *path, const char *option, const struct buf *text);

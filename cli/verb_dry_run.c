@@ -4,20 +4,14 @@
 
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "agent/notify.h"
-#include "base/error.h"
-#include "base/output.h"
 #include "cli/exit.h"
 #include "cli/options.h"
-#include "cli/report.h"
+#include "cli/refusals.h"
 #include "cli/say.h"
-#include "cli/supervise.h"
 #include "cli/verbs.h"
-#include "policy/match.h"
 #include "proto/event_json.h"
 #include "proto/event_text.h"
 
@@ -45,33 +39,22 @@ static const char help[] =
 struct dry_run {
         const char *profile_path, *output_path, *fix_path, *events_path;
         bool json, all, fail, detach, allow_incomplete;
-        struct profile *resolved;
-        struct filter enforcing, installed;
-        struct report *report;
+        struct refusals refusals;
 };
 
-static const char *rule_text(void *data, const struct event *event) {
-        const struct dry_run *run = data;
-        struct match match;
-
-        match_call(run->resolved, event->arch, event->nr, event->args, &match);
-        return match.place; /* the profile's */
-}
-
-static int on_row(void *data, const struct event *event) {
-        struct dry_run *run = data;
-
-        return report_add(run->report, event);
-}
-
-static void on_event(void *data, const struct event *event) {
-        struct dry_run *run = data;
+static void print_text(void *data, const struct event *event) {
         struct buf line = BUF_INIT(0);
 
-        if (run->json)
-                event_json(&line, event, rule_text(run, event));
-        else
-                event_text(&line, event);
+        event_text(&line, event);
+        buf_putc(&line, '\n');
+        fputs(buf_string(&line), stderr);
+        buf_deinit(&line);
+}
+
+static void print_json(void *data, const struct event *event) {
+        struct buf line = BUF_INIT(0);
+
+        event_json(&line, event, refusals_rule(data, event));
         buf_putc(&line, '\n');
         fputs(buf_string(&line), stderr);
         buf_deinit(&line);
@@ -141,98 +124,49 @@ static int parse(struct dry_run *run, int argc, char **argv) {
         return 0;
 }
 
-/* The result, to where it is wanted. */
-static int print(struct dry_run *run) {
-        struct buf text = BUF_INIT(0);
-        int r = run->json ? report_print_json(run->report, &text) : report_print(run->report, &text);
-
-        if (!r && run->output_path) {
-                struct output output;
-
-                r = output_open(&output, run->output_path);
-                if (!r) {
-                        fwrite(text.data, 1, text.n, output.stream);
-                        r = output_commit(&output);
-                }
-                if (r)
-                        say_error("%s: cannot be written: %s", run->output_path, strerror(-r));
-        } else if (!r)
-                fwrite(text.data, 1, text.n, stderr);
-        else
-                say_trouble(r, "result");
-        buf_deinit(&text);
-        return r ? EXIT_TROUBLE : 0;
-}
-
 static int write_fix(struct dry_run *run) {
         struct buf text = BUF_INIT(0);
-        struct output output;
         size_t n_unnamed;
-        int r = report_fix(run->report, &text, &n_unnamed);
+        int r = report_fix(run->refusals.report, &text, &n_unnamed);
 
-        if (!r)
-                r = output_open(&output, run->fix_path);
-        if (!r) {
-                fwrite(text.data, 1, text.n, output.stream);
-                r = output_commit(&output);
-        }
         if (r)
-                say_error("--fix %s: cannot be written: %s", run->fix_path, strerror(-r));
-        else if (n_unnamed > 0)
+                r = say_trouble(r, "--fix");
+        else
+                r = options_write(run->fix_path, "--fix", &text);
+        if (!r && n_unnamed > 0)
                 say("%zu calls have no name here and cannot be put into a profile", n_unnamed);
         buf_deinit(&text);
-        return r ? EXIT_TROUBLE : 0;
+        return r;
 }
 
 static int run_dry(struct dry_run *run, char **command) {
         struct supervise_options options = {
                 .mode = WIRE_MODE_DRY_RUN,
                 .argv = command,
-                .enforcing = &run->enforcing,
-                .installed = &run->installed,
                 .events_path = run->events_path,
                 .keep_stdout = run->output_path && strcmp(run->output_path, "-") == 0,
                 .detach = run->detach,
                 .deferred_output = run->output_path || run->events_path,
-                .on_event = run->all ? on_event : NULL,
-                .on_row = on_row,
-                .data = run,
-        };
-        struct report_options report_options = {
-                .width = run->output_path ? REPORT_WIDTH_WHOLE : report_width(STDERR_FILENO),
-                .rule_text = rule_text,
-                .rule_data = run,
-                .profile = run->profile_path,
-                .command = command[0],
+                .on_event = !run->all   ? NULL
+                            : run->json ? print_json
+                                        : print_text,
         };
         struct supervise_result result;
-        int r = options_profile(run->profile_path, NULL, &run->resolved, &run->enforcing);
+        int r = refusals_open(&run->refusals, run->profile_path);
 
-        if (r)
-                return r;
-        options.filter_flags = options_filter_flags(run->resolved);
-        r = notify_dry_run(&run->enforcing, &run->installed);
-        if (r == -E2BIG) {
-                say_error("%s: the profile makes a filter of more than %d instructions", run->profile_path,
-                          FILTER_MAX);
-                return EXIT_USAGE;
-        }
         if (!r)
-                r = report_new(&report_options, &run->report);
-        if (r)
-                return say_trouble(r, "dry-run");
-        r = supervise(&options, &result);
+                r = refusals_supervise(&run->refusals, &options, notify_dry_run, run->profile_path,
+                                       run->output_path, &result);
         if (r)
                 return r;
-        report_ledger(run->report, &result.ledger);
-        r = print(run);
+        r = refusals_print(&run->refusals, run->json, run->output_path);
         if (!r && run->fix_path)
                 r = write_fix(run);
         if (!result.complete)
                 say("the result is incomplete: %s", result.missing);
         if (r)
                 return r;
-        if (run->fail && report_n_violations(run->report) > 0)
+        if (run->fail && report_n_violations(run->refusals.report) > 0)
                 return EXIT_VIOLATION;
         if (!result.complete && !run->allow_incomplete)
                 return EXIT_INCOMPLETE;
@@ -240,16 +174,13 @@ static int run_dry(struct dry_run *run, char **command) {
 }
 
 int verb_dry_run(int argc, char **argv) {
-        struct dry_run run = { 0 };
+        struct dry_run run = { .refusals = REFUSALS_INIT };
         int r = parse(&run, argc, argv);
 
         if (r == 0)
                 r = run_dry(&run, argv + optind);
         else if (r < 0)
                 r = 0;
-        report_free(run.report);
-        filter_deinit(&run.enforcing);
-        filter_deinit(&run.installed);
-        profile_free(run.resolved);
+        refusals_close(&run.refusals);
         return r;
 }

@@ -5,19 +5,12 @@
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "agent/notify.h"
-#include "base/error.h"
 #include "cli/exit.h"
-#include "cli/options.h"
-#include "cli/report.h"
+#include "cli/refusals.h"
 #include "cli/say.h"
-#include "cli/supervise.h"
 #include "cli/verbs.h"
-#include "policy/match.h"
 
 static const char help[] =
         "usage: callgate run --profile PROFILE [OPTION…] -- COMMAND [ARGUMENT…]\n"
@@ -38,24 +31,8 @@ static const char help[] =
 struct run {
         const char *profile_path, *events_path;
         bool quiet, detach;
-        struct profile *resolved;
-        struct filter enforcing, installed;
-        struct report *report;
+        struct refusals refusals;
 };
-
-static const char *rule_text(void *data, const struct event *event) {
-        const struct run *run = data;
-        struct match match;
-
-        match_call(run->resolved, event->arch, event->nr, event->args, &match);
-        return match.place;
-}
-
-static int on_row(void *data, const struct event *event) {
-        struct run *run = data;
-
-        return report_add(run->report, event);
-}
 
 static int parse(struct run *run, int argc, char **argv) {
         enum { EVENTS = 256, DETACH };
@@ -99,46 +76,20 @@ static int run_enforced(struct run *run, char **command) {
         struct supervise_options options = {
                 .mode = WIRE_MODE_ENFORCE,
                 .argv = command,
-                .enforcing = &run->enforcing,
-                .installed = &run->installed,
                 .events_path = run->events_path,
                 .detach = run->detach,
                 .deferred_output = run->events_path,
-                .on_row = on_row,
-                .data = run,
-        };
-        struct report_options report_options = {
-                .width = report_width(STDERR_FILENO),
-                .enforced = true,
-                .rule_text = rule_text,
-                .rule_data = run,
-                .profile = run->profile_path,
-                .command = command[0],
         };
         struct supervise_result result;
-        struct buf text = BUF_INIT(0);
-        int r = options_profile(run->profile_path, NULL, &run->resolved, &run->enforcing);
+        int r = refusals_open(&run->refusals, run->profile_path);
 
-        if (r)
-                return r;
-        options.filter_flags = options_filter_flags(run->resolved);
-        r = notify_enforce(&run->enforcing, &run->installed);
         if (!r)
-                r = report_new(&report_options, &run->report);
-        if (r)
-                return say_trouble(r, "run");
-        r = supervise(&options, &result);
+                r = refusals_supervise(&run->refusals, &options, notify_enforce, run->profile_path, NULL,
+                                       &result);
+        if (!r && !run->quiet && report_n_rows(run->refusals.report) > 0)
+                r = refusals_print(&run->refusals, false, NULL);
         if (r)
                 return r;
-        report_ledger(run->report, &result.ledger);
-        if (!run->quiet && report_n_rows(run->report) > 0) {
-                r = report_print(run->report, &text);
-                if (!r)
-                        fwrite(text.data, 1, text.n, stderr);
-        }
-        buf_deinit(&text);
-        if (r)
-                return say_trouble(r, "result");
         if (result.signalled && result.exit_code == 128 + SIGSYS)
                 say("the program was killed by SIGSYS, as the profile says for some call; to see which: "
                     "callgate "
@@ -150,16 +101,13 @@ static int run_enforced(struct run *run, char **command) {
 }
 
 int verb_run(int argc, char **argv) {
-        struct run run = { 0 };
+        struct run run = { .refusals = REFUSALS_INIT };
         int r = parse(&run, argc, argv);
 
         if (r == 0)
                 r = run_enforced(&run, argv + optind);
         else if (r < 0)
                 r = 0;
-        report_free(run.report);
-        filter_deinit(&run.enforcing);
-        filter_deinit(&run.installed);
-        profile_free(run.resolved);
+        refusals_close(&run.refusals);
         return r;
 }

@@ -25,11 +25,9 @@
 #include "base/fd.h"
 #include "cli/exit.h"
 #include "cli/options.h"
-#include "cli/report.h"
+#include "cli/refusals.h"
 #include "cli/say.h"
-#include "cli/supervise.h"
 #include "cli/verbs.h"
-#include "policy/match.h"
 
 static const char help[] =
         "usage: callgate verify PROFILE [OPTION…] -- COMMAND [ARGUMENT…]\n"
@@ -50,9 +48,7 @@ static const char help[] =
 struct verify {
         const char *profile_path;
         bool quiet;
-        struct profile *resolved;
-        struct filter enforcing;
-        struct report *report;
+        struct refusals refusals;
         int stdin_fd; /* what was piped in, kept so that every run reads the same; -1: a terminal or nothing
                        */
 };
@@ -187,7 +183,7 @@ static int run_plain(const struct verify *verify, char **command, const struct f
                 &(struct launch_options){
                         .argv = command,
                         .filter = filter,
-                        .filter_flags = filter ? options_filter_flags(verify->resolved) : 0,
+                        .filter_flags = filter ? options_filter_flags(verify->refusals.resolved) : 0,
                         .mask = &job.mask,
                         .on_child = &job.on_child,
                 },
@@ -222,64 +218,22 @@ static int run_plain(const struct verify *verify, char **command, const struct f
         return r;
 }
 
-static const char *rule_text(void *data, const struct event *event) {
-        const struct verify *verify = data;
-        struct match match;
-
-        match_call(verify->resolved, event->arch, event->nr, event->args, &match);
-        return match.place;
-}
-
-static int on_row(void *data, const struct event *event) {
-        struct verify *verify = data;
-
-        return report_add(verify->report, event);
-}
-
 /* The third run: which calls does the profile refuse? */
 static int find_refusals(struct verify *verify, char **command) {
-        struct filter installed = FILTER_INIT;
         struct supervise_options options = {
                 .mode = WIRE_MODE_DRY_RUN,
                 .argv = command,
-                .enforcing = &verify->enforcing,
-                .installed = &installed,
                 .keep_stdout = true,
-                .on_row = on_row,
-                .data = verify,
-        };
-        struct report_options report_options = {
-                .width = report_width(STDERR_FILENO),
-                .rule_text = rule_text,
-                .rule_data = verify,
-                .profile = verify->profile_path,
-                .command = command[0],
         };
         struct supervise_result result;
         struct streams streams;
-        struct buf text = BUF_INIT(0);
-        int r = notify_dry_run(&verify->enforcing, &installed);
+        int r;
 
-        if (!r)
-                r = report_new(&report_options, &verify->report);
-        if (r) {
-                filter_deinit(&installed);
-                return say_trouble(r, "verify");
-        }
         streams_set(&streams, verify, true);
-        r = supervise(&options, &result);
+        r = refusals_supervise(&verify->refusals, &options, notify_dry_run, verify->profile_path, NULL,
+                               &result);
         streams_restore(&streams);
-        filter_deinit(&installed);
-        if (r)
-                return r;
-        report_ledger(verify->report, &result.ledger);
-        r = report_print(verify->report, &text);
-        if (r)
-                say_trouble(r, "result");
-        else
-                fwrite(text.data, 1, text.n, stderr);
-        buf_deinit(&text);
-        return 0;
+        return r ? r : refusals_print(&verify->refusals, false, NULL);
 }
 
 static void status_text(int status, char *text, size_t size) {
@@ -295,13 +249,13 @@ static int verify_command(struct verify *verify, char **command) {
         char before[64], after[64];
         int unfiltered, enforced, r;
 
-        r = options_profile(verify->profile_path, NULL, &verify->resolved, &verify->enforcing);
+        r = refusals_open(&verify->refusals, verify->profile_path);
         if (!r)
                 r = keep_stdin(verify);
         if (!r)
                 r = run_plain(verify, command, NULL, true, &unfiltered);
         if (!r)
-                r = run_plain(verify, command, &verify->enforcing, verify->quiet, &enforced);
+                r = run_plain(verify, command, &verify->refusals.enforcing, verify->quiet, &enforced);
         if (r)
                 return r;
         status_text(unfiltered, before, sizeof(before));
@@ -317,7 +271,7 @@ static int verify_command(struct verify *verify, char **command) {
 }
 
 int verb_verify(int argc, char **argv) {
-        struct verify verify = { .stdin_fd = -1 };
+        struct verify verify = { .refusals = REFUSALS_INIT, .stdin_fd = -1 };
         int r = parse(&verify, argc, argv);
 
         if (r == 0)
@@ -325,8 +279,6 @@ int verb_verify(int argc, char **argv) {
         else if (r < 0)
                 r = 0;
         fd_close(verify.stdin_fd);
-        report_free(verify.report);
-        filter_deinit(&verify.enforcing);
-        profile_free(verify.resolved);
+        refusals_close(&verify.refusals);
         return r;
 }
