@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -30,6 +31,7 @@
 #include "cli/exit.h"
 #include "cli/say.h"
 #include "proto/event_file.h"
+#include "syscalls/names.h"
 
 #define NOTICE_MS 2000 /* until we say that we wait for processes left behind */
 #define GRACE_MS  200  /* --detach: most sessions end with their first process */
@@ -231,6 +233,23 @@ static int start(struct supervision *supervision) {
 
 /* ---- waiting ---- */
 
+#define SECCOMP_NEW_LISTENER (1u << 3)
+
+/* A program with a listener of its own gets EBUSY under ours, which nobody understands unexplained. */
+static void explain_second_listener(const struct event *event) {
+        const char *name = syscall_name(arch_of_call(event->arch, event->nr), event->nr);
+        struct buf comm = BUF_INIT(0);
+
+        if (!name || strcmp(name, "seccomp") != 0 || event->args[0] != SECCOMP_SET_MODE_FILTER ||
+            !(event->args[1] & SECCOMP_NEW_LISTENER))
+                return;
+        buf_escape(&comm, event->comm, strnlen(event->comm, sizeof(event->comm)));
+        say("%s wanted to install a seccomp listener of its own and got EBUSY: the kernel allows one per process, "
+            "and callgate holds it",
+            buf_string(&comm));
+        buf_deinit(&comm);
+}
+
 static int on_peer(struct supervision *supervision) {
         struct supervise_result *result = supervision->result;
         struct message message;
@@ -245,6 +264,7 @@ static int on_peer(struct supervision *supervision) {
                 return say_trouble(r, "result");
         switch (message.number) {
         case MESSAGE_ROW:
+                explain_second_listener(&message.event);
                 r = supervision->options->on_row(supervision->options->data, &message.event);
                 return r ? say_trouble(r, "result") : 0;
         case MESSAGE_RESULT:
