@@ -116,9 +116,15 @@ static int scan_string(struct scan *scan) {
                 else if (c == '\n')
                         break; /* jansson says what is wrong with it */
         }
+        /* An escape may have led past the end; jansson says that the string is not closed. */
+        if (scan->at >= scan->n) {
+                scan->at = scan->n;
+                scan->key_is_syscalls = false;
+                return 0;
+        }
         scan->key_is_syscalls = scan->at - start == sizeof(SYSCALLS) - 1 &&
                                 !memcmp(scan->bytes + start, SYSCALLS, sizeof(SYSCALLS) - 1);
-        if (scan->at < scan->n && scan->bytes[scan->at] == '"')
+        if (scan->bytes[scan->at] == '"')
                 scan->at++;
         return 0;
 }
