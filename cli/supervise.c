@@ -244,7 +244,8 @@ static void explain_second_listener(const struct event *event) {
             !(event->args[1] & SECCOMP_NEW_LISTENER))
                 return;
         buf_escape(&comm, event->comm, strnlen(event->comm, sizeof(event->comm)));
-        say("%s wanted to install a seccomp listener of its own and got EBUSY: the kernel allows one per process, "
+        say("%s wanted to install a seccomp listener of its own and got EBUSY: the kernel allows one per "
+            "process, "
             "and callgate holds it",
             buf_string(&comm));
         buf_deinit(&comm);
@@ -383,8 +384,6 @@ static void judge(struct supervision *supervision) {
         struct supervise_result *result = supervision->result;
         const struct ledger *ledger = &result->ledger;
 
-        if (result->missing[0])
-                return;
         if (!result->finished)
                 snprintf(result->missing, sizeof(result->missing), "%u processes are still running",
                          result->n_left);
@@ -409,6 +408,11 @@ static int finish(struct supervision *supervision) {
         r = launch_executed(&supervision->launch);
         if (r)
                 return launch_failure(supervision, r);
+        if (result->missing[0]) {
+                say_error("%s; there is no result, and calls that it had to answer got ENOSYS",
+                          result->missing);
+                return EXIT_TROUBLE;
+        }
         if (supervision->snapshot_done)
                 peer_send(&supervision->peer, MESSAGE_DETACH);
         else if (supervision->printing) {
