@@ -18,6 +18,7 @@
 #include "base/fd.h"
 #include "policy/alternatives.h"
 #include "policy/match.h"
+#include "policy/program.h"
 #include "syscalls/names.h"
 
 #include <pthread.h>
@@ -33,139 +34,6 @@
 #define OPTIMIZE_TREE 2 /* binary tree over the numbers instead of a list */
 #define API_LEVEL     6 /* of libseccomp: all actions and notifications */
 
-/* A program under construction. One instruction too many makes it fail for good, checked at the end. */
-struct program {
-        struct sock_filter insns[FILTER_MAX];
-        size_t n;
-        bool full;
-};
-
-static size_t emit(struct program *program, struct sock_filter insn) {
-        if (program->n == FILTER_MAX) {
-                program->full = true;
-                return 0;
-        }
-        program->insns[program->n] = insn;
-        return program->n++;
-}
-
-static size_t emit_load(struct program *program, uint32_t offset) {
-        return emit(program, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offset));
-}
-
-static size_t emit_return(struct program *program, uint32_t action) {
-        return emit(program, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, action));
-}
-
-/* A long jump whose target is not known yet. */
-static size_t emit_jump(struct program *program) {
-        return emit(program, (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, 0));
-}
-
-static void jump_here(struct program *program, size_t jump) {
-        if (!program->full)
-                program->insns[jump].k = (uint32_t)(program->n - jump - 1);
-}
-
-/* If the loaded word is k (op JEQ) or at least k (op JGE), the code up to jump_here() runs, else it is
- * skipped. */
-static size_t emit_if(struct program *program, uint16_t op, uint32_t k) {
-        emit(program, (struct sock_filter)BPF_JUMP(BPF_JMP | op | BPF_K, k, 1, 0));
-        return emit_jump(program);
-}
-
-static uint32_t word_offset(unsigned arg, bool high) {
-        uint32_t offset = (uint32_t)(offsetof(struct seccomp_data, args) + arg * sizeof(uint64_t));
-        bool second = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? high : !high;
-
-        return offset + (second ? 4 : 0);
-}
-
-/* Jumps inside of one condition: fall through when it holds; FAIL is replaced when the rule ends. */
-#define FAIL 255
-
-static void emit_test(struct program *program, uint16_t op, uint32_t k, uint8_t if_true, uint8_t if_false) {
-        emit(program, (struct sock_filter)BPF_JUMP(BPF_JMP | op | BPF_K, k, if_true, if_false));
-}
-
-static void emit_condition(struct program *program, const struct condition *condition, unsigned bits) {
-        uint32_t low = (uint32_t)condition->value, high = (uint32_t)(condition->value >> 32);
-        uint64_t datum = condition->value & condition->value_two;
-        bool wide = bits == 64;
-
-        if (condition->op == CONDITION_MASKED_EQ) {
-                if (wide) {
-                        emit_load(program, word_offset(condition->index, true));
-                        emit(program, (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, high));
-                        emit_test(program, BPF_JEQ, (uint32_t)(datum >> 32), 0, FAIL);
-                }
-                emit_load(program, word_offset(condition->index, false));
-                emit(program, (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, low));
-                emit_test(program, BPF_JEQ, (uint32_t)datum, 0, FAIL);
-                return;
-        }
-        if (wide) {
-                emit_load(program, word_offset(condition->index, true));
-                switch ((enum condition_op)condition->op) {
-                case CONDITION_EQ:
-                        emit_test(program, BPF_JEQ, high, 0, FAIL);
-                        break;
-                case CONDITION_NE:
-                        emit_test(program, BPF_JEQ, high, 0, 2);
-                        break;
-                case CONDITION_GT:
-                case CONDITION_GE:
-                        emit_test(program, BPF_JGT, high, 3, 0);
-                        emit_test(program, BPF_JEQ, high, 0, FAIL);
-                        break;
-                default: /* LT, LE */
-                        emit_test(program, BPF_JGT, high, FAIL, 0);
-                        emit_test(program, BPF_JEQ, high, 0, 2);
-                        break;
-                }
-        }
-        emit_load(program, word_offset(condition->index, false));
-        switch ((enum condition_op)condition->op) {
-        case CONDITION_EQ:
-                emit_test(program, BPF_JEQ, low, 0, FAIL);
-                break;
-        case CONDITION_NE:
-                emit_test(program, BPF_JEQ, low, FAIL, 0);
-                break;
-        case CONDITION_GT:
-                emit_test(program, BPF_JGT, low, 0, FAIL);
-                break;
-        case CONDITION_GE:
-                emit_test(program, BPF_JGE, low, 0, FAIL);
-                break;
-        case CONDITION_LT:
-                emit_test(program, BPF_JGE, low, FAIL, 0);
-                break;
-        default: /* LE */
-                emit_test(program, BPF_JGT, low, FAIL, 0);
-                break;
-        }
-}
-
-/* All conditions, then the action; behind it the next alternative. At most 6 * 6 + 1 instructions. */
-static void emit_alternative(struct program *program, const struct alternative *alternative, unsigned bits) {
-        size_t start = program->n;
-
-        for (size_t i = 0; i < alternative->n_conditions; i++)
-                emit_condition(program, &alternative->conditions[i], bits);
-        emit_return(program, alternative->action);
-        for (size_t i = start; i < program->n; i++) {
-                struct sock_filter *insn = &program->insns[i];
-
-                if (BPF_CLASS(insn->code) != BPF_JMP)
-                        continue;
-                if (insn->jt == FAIL)
-                        insn->jt = (uint8_t)(program->n - i - 1);
-                if (insn->jf == FAIL)
-                        insn->jf = (uint8_t)(program->n - i - 1);
-        }
-}
-
 struct compiler {
         const struct profile *profile;
         struct diags *diags;
@@ -179,18 +47,18 @@ struct compiler {
 static void emit_call(struct compiler *compiler, const struct arch_rules *rules,
                       const struct call_rules *call) {
         struct program *program = &compiler->program;
-        size_t skip = emit_if(program, BPF_JEQ, call->nr);
+        size_t skip = program_if(program, BPF_JEQ, call->nr);
         bool unconditional = false;
 
         for (size_t i = 0; i < call->n; i++) {
                 const struct alternative *alternative = &rules->alternatives[call->first + i];
 
-                emit_alternative(program, alternative, rules->bits);
+                program_alternative(program, alternative, rules->bits);
                 unconditional |= !alternative->n_conditions;
         }
         if (!unconditional)
-                emit_return(program, compiler->profile->default_action);
-        jump_here(program, skip);
+                program_return(program, compiler->profile->default_action);
+        program_land(program, skip);
 }
 
 static int refuse(struct compiler *compiler, const struct rule *rule, const char *name,
@@ -318,7 +186,7 @@ static int append_own_code(struct compiler *compiler, const struct arch_rules *r
                 if (!call->own_code && libseccomp_knows(rules->arch, call->nr))
                         continue;
                 if (!loaded)
-                        emit_load(&compiler->program, NUMBER_OFFSET);
+                        program_load(&compiler->program, NUMBER_OFFSET);
                 loaded = true;
                 emit_call(compiler, rules, call);
         }
@@ -436,13 +304,13 @@ static int append_audit(struct compiler *compiler, const struct arch *wide, cons
                 return error_trace(append_arch(compiler, wide));
         if (!wide)
                 return error_trace(append_arch(compiler, x32));
-        emit_load(program, NUMBER_OFFSET);
-        emit(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32_NR_BIT, 0, 1));
-        jump = emit_jump(program);
+        program_load(program, NUMBER_OFFSET);
+        program_emit(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32_NR_BIT, 0, 1));
+        jump = program_jump(program);
         r = append_arch(compiler, wide);
         if (r)
                 return error_trace(r);
-        jump_here(program, jump);
+        program_land(program, jump);
         return error_trace(append_arch(compiler, x32));
 }
 
@@ -465,7 +333,7 @@ static int compile(struct compiler *compiler) {
                 }
                 archs[n_archs++] = listed->arch;
         }
-        emit_load(program, ARCH_OFFSET);
+        program_load(program, ARCH_OFFSET);
         for (size_t i = 0; i < n_archs; i++) {
                 const struct arch *wide = NULL, *x32 = NULL;
                 bool done = false;
@@ -482,13 +350,13 @@ static int compile(struct compiler *compiler) {
                 }
                 if (done)
                         continue;
-                jump = emit_if(program, BPF_JEQ, kernel_audit(archs[i]));
+                jump = program_if(program, BPF_JEQ, kernel_audit(archs[i]));
                 r = append_audit(compiler, wide, x32);
                 if (r)
                         return error_trace(r);
-                jump_here(program, jump);
+                program_land(program, jump);
         }
-        emit_return(program, SECCOMP_RET_KILL_THREAD);
+        program_return(program, SECCOMP_RET_KILL_THREAD);
         return 0;
 }
 
