@@ -67,7 +67,7 @@ else
         {
                 "${as_root[@]}" apt-get update -qq &&
                         "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
-        } >"$log" || {
+        } >"$log" 2>&1 || {
                 cat "$log"
                 rm -f "$log"
                 fail "apt-get could not install ${missing[*]}"

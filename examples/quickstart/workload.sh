@@ -3,4 +3,4 @@
 # The program that the quickstart tries: clones the repository beside it, into a new folder each time.
 set -e
 git clone --quiet "file://$PWD/origin" "copy.$$"
-git -C "copy.$$" log -1 --format='cloned: %s'
+git --no-pager -C "copy.$$" log -1 --format='cloned: %s'
