@@ -375,6 +375,32 @@ static int check_fallbacks(struct checker *checker) {
                      "SCMP_ACT_ERRNO and errnoRet 38"));
 }
 
+/* Sets of conditions that this program compiles itself, because libseccomp 2.5 may not get them right. */
+static int check_shapes(struct checker *checker) {
+        const struct arch *arch = checker->context->arch;
+        const struct arch_rules *rules = match_table_arch(checker->flat->match, arch->audit);
+        const char **names = calloc(rules->n_calls ? rules->n_calls : 1, sizeof(*names));
+        size_t n = 0;
+        int r = 0;
+
+        if (!names)
+                return error_origin(-ENOMEM);
+        for (size_t i = 0; i < rules->n_calls; i++) {
+                const struct alternative *first = &rules->alternatives[rules->calls[i].first];
+
+                if (rules->calls[i].own_code)
+                        names[n++] = checker->flat->rules[first->rule].names[first->name];
+        }
+        if (n)
+                r = find(checker, DIAG_INFO, "libseccomp-may-differ", "syscalls", names, n,
+                         "for %s ranges or inequalities meet in several rules; here they count as written, "
+                         "but "
+                         "libseccomp 2.5 gets some such sets wrong, so try the profile under the runtime as "
+                         "well");
+        free(names);
+        return error_trace(r);
+}
+
 /* What libseccomp, and with it the runtime, refuses. */
 static int check_compiles(struct checker *checker) {
         struct filter filter = FILTER_INIT;
@@ -387,9 +413,10 @@ static int check_compiles(struct checker *checker) {
 int profile_check(const struct profile *profile, const struct profile_context *context,
                   struct diags *diags) {
         static int (*const checks[])(struct checker * checker) = {
-                check_architectures, check_default, check_notify,   check_conditions, check_equal_to_default,
-                check_shadowed,      check_names,   check_overlaps, check_start,      check_fallbacks,
-                check_compiles,
+                check_architectures, check_default,          check_notify,
+                check_conditions,    check_equal_to_default, check_shadowed,
+                check_names,         check_overlaps,         check_start,
+                check_fallbacks,     check_shapes,           check_compiles,
         };
         cleanup_profile struct profile *flat = NULL;
         struct checker checker = { .written = profile, .context = context, .diags = diags };

@@ -80,6 +80,9 @@ static const struct row {
                                                                          "\"value\": 9, \"op\": "
                                                                          "\"SCMP_CMP_EQ\"}]}"),
           "conflicting-rules", "syscalls[2]", "kill", DIAG_ERROR },
+        { PROFILE(KILL("\"index\": 1, \"value\": 9, \"op\": \"SCMP_CMP_LE\"")
+                          KILL("\"index\": 1, \"value\": 20, \"op\": \"SCMP_CMP_GT\"")),
+          "libseccomp-may-differ", "syscalls", "for kill", DIAG_INFO },
         { PROFILE(", {\"names\": [\"breakpoint\", \"kill\"], \"action\": \"SCMP_ACT_ALLOW\"}"),
           "name-of-other-architecture", "syscalls[1]", "has breakpoint", DIAG_INFO },
         { "{\"defaultAction\": \"SCMP_ACT_ERRNO\", " ALL_ARCHES ", \"syscalls\": [{\"names\": [\"execve\"], "

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The program as a whole; that it agrees with the rules everywhere is the business of test_match.c. */
 
+#include "policy/alternatives.h"
 #include "policy_fixture.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <seccomp.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -163,6 +168,155 @@ Test(compile, wants_a_resolved_profile) {
 
         cr_assert_eq(profile_new(&profile), 0);
         cr_expect_eq(filter_compile(profile, &diags, &filter), -EINVAL);
+}
+
+/* The same profile as runc gives it to libseccomp: all architectures in one context, names by this machine.
+ */
+static void plain_libseccomp(const struct profile *flat, struct filter *ret) {
+        static const enum scmp_compare ops[] = { SCMP_CMP_NE, SCMP_CMP_LT, SCMP_CMP_LE,       SCMP_CMP_EQ,
+                                                 SCMP_CMP_GE, SCMP_CMP_GT, SCMP_CMP_MASKED_EQ };
+        scmp_filter_ctx context = seccomp_init(flat->default_action);
+        int fd = memfd_create("plain", MFD_CLOEXEC);
+        struct stat st;
+
+        cr_assert(context && fd >= 0);
+        cr_assert_eq(seccomp_attr_set(context, SCMP_FLTATR_CTL_OPTIMIZE, 2), 0);
+        for (size_t i = 1; i < flat->n_archs; i++)
+                cr_assert_eq(seccomp_arch_add(context, flat->archs[i].arch->scmp_token), 0);
+        for (size_t i = 0; i < flat->n_rules; i++) {
+                const struct rule *rule = &flat->rules[i];
+
+                for (size_t j = 0; rule->action != flat->default_action && j < rule->n_names; j++) {
+                        int nr = seccomp_syscall_resolve_name(rule->names[j]);
+                        struct scmp_arg_cmp args[16];
+
+                        for (size_t k = 0; k < rule->n_conditions; k++) {
+                                const struct condition *condition = &rule->conditions[k];
+
+                                args[k] = (struct scmp_arg_cmp){ condition->index, ops[condition->op],
+                                                                 condition->value, condition->value_two };
+                        }
+                        if (nr == __NR_SCMP_ERROR)
+                                continue;
+                        if (!rule_is_split(rule))
+                                cr_assert_eq(seccomp_rule_add_array(context, rule->action, nr,
+                                                                    (unsigned)rule->n_conditions, args),
+                                             0);
+                        else
+                                for (size_t k = 0; k < rule->n_conditions; k++)
+                                        cr_assert_eq(seccomp_rule_add_array(context, rule->action, nr, 1,
+                                                                            &args[k]),
+                                                     0);
+                }
+        }
+        cr_assert_eq(seccomp_export_bpf(context, fd), 0);
+        cr_assert_eq(fstat(fd, &st), 0);
+        ret->n = (size_t)st.st_size / sizeof(*ret->insns);
+        ret->insns = malloc((size_t)st.st_size);
+        cr_assert_eq(pread(fd, ret->insns, (size_t)st.st_size, 0), st.st_size);
+        close(fd);
+        seccomp_release(context);
+}
+
+static bool libseccomp_knows(const struct arch *arch, uint32_t nr) {
+        char *name = seccomp_syscall_resolve_num_arch(arch->scmp_token, (int)nr);
+
+        free(name);
+        return name;
+}
+
+/* Each number with arguments at the edges of the conditions that speak of it. */
+static size_t equal_to(const struct fixture *fixture, const char *what, const struct filter *plain,
+                       const struct arch *arch) {
+        const struct arch_rules *rules = match_table_arch(fixture->flat->match, arch->audit);
+        uint32_t base = arch->audit == ARCH_X32 ? X32_NR_BIT : 0;
+        size_t n = 0;
+
+        for (uint32_t nr = base; nr < base + 520; nr++) {
+                const struct call_rules *call = arch_rules_find(rules, nr);
+                size_t n_rounds = call && rules->alternatives[call->first].n_conditions ? call->n * 9 : 1;
+
+                if (!libseccomp_knows(arch, nr))
+                        continue;
+                for (size_t i = 0; i < n_rounds; i++) {
+                        struct seccomp_data data = { .nr = (int)nr,
+                                                     .arch = base ? AUDIT_ARCH_X86_64 : arch->audit };
+                        uint32_t ours, theirs;
+
+                        for (size_t j = 0; j < 6; j++)
+                                data.args[j] = i * 0x4000000080000001 + j;
+                        for (size_t j = 0; call && j < rules->alternatives[call->first + i / 9].n_conditions;
+                             j++) {
+                                const struct condition *condition =
+                                        &rules->alternatives[call->first + i / 9].conditions[j];
+
+                                data.args[condition->index] =
+                                        (condition->op == CONDITION_MASKED_EQ ? condition->value_two
+                                                                              : condition->value) +
+                                        (uint64_t)(i % 3) - 1 + (i % 9 > 5 ? UINT64_C(1) << 32 : 0);
+                        }
+                        ours = filter_simulate(&fixture->filter, &data, NULL);
+                        theirs = filter_simulate(plain, &data, NULL);
+                        cr_assert_eq(ours, theirs, "%s: %s %u: %x here, %x by libseccomp", what, arch->name,
+                                     nr, ours, theirs);
+                        n++;
+                }
+        }
+        return n;
+}
+
+static bool has_own_code(const struct profile *flat) {
+        for (size_t i = 0; i < flat->n_archs; i++) {
+                const struct arch_rules *rules = match_table_arch(flat->match, flat->archs[i].arch->audit);
+
+                for (size_t j = 0; j < rules->n_calls; j++)
+                        if (rules->calls[j].own_code)
+                                return true;
+        }
+        return false;
+}
+
+/* Programs joined from one per architecture do what one joint context would. */
+static void equal_in(const char *folder) {
+        struct dirent **entries;
+        int n = scandir(folder, &entries, NULL, alphasort);
+        size_t n_profiles = 0, n_checks = 0;
+
+        cr_assert_gt(n, 0);
+        for (int i = 0; i < n; i++) {
+                cleanup_fixture struct fixture fixture = { 0 };
+                struct filter plain = FILTER_INIT;
+                char path[4096];
+
+                snprintf(path, sizeof(path), "%s/%s", folder, entries[i]->d_name);
+                if (strstr(path, ".json") && !fixture_file(&fixture, path, "SCMP_ARCH_X86_64") &&
+                    !has_own_code(fixture.flat)) {
+                        plain_libseccomp(fixture.flat, &plain);
+                        for (size_t j = 0; j < fixture.flat->n_archs; j++)
+                                n_checks += equal_to(&fixture, entries[i]->d_name, &plain,
+                                                     fixture.flat->archs[j].arch);
+                        n_profiles++;
+                }
+                filter_deinit(&plain);
+                free(entries[i]);
+        }
+        free(entries);
+        cr_assert_gt(n_profiles, 4);
+        fprintf(stderr, "%zu profiles equal libseccomp's filter in %zu checks\n", n_profiles, n_checks);
+}
+
+Test(compile, equals_libseccomp_on_own_profiles) {
+        equal_in(ROWS);
+}
+
+Test(compile, equals_libseccomp_on_corpus) {
+        const char *corpus = getenv("CALLGATE_CORPUS");
+        char path[4096];
+
+        if (!corpus)
+                cr_skip("CALLGATE_CORPUS is not set");
+        snprintf(path, sizeof(path), "%s/profiles", corpus);
+        equal_in(path);
 }
 
 /* Install the filter in a child and make a call there: the kernel's verdict. */
