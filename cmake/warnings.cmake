@@ -4,8 +4,13 @@ add_compile_options(
   -Wpointer-arith -Wwrite-strings -Wundef -Wvla -Wimplicit-fallthrough
   -Werror=missing-prototypes -Werror=strict-prototypes -Werror=implicit-function-declaration
   -Werror=return-type -Werror=format=2 -Werror=shadow -Werror=incompatible-pointer-types
-  -Werror=int-conversion -Wno-format-nonliteral -Wno-format-truncation
+  -Werror=int-conversion -Wno-format-nonliteral
   -fno-common -fstack-protector-strong -fno-omit-frame-pointer)
+include(CheckCCompilerFlag)
+check_c_compiler_flag(-Wformat-truncation HAVE_FORMAT_TRUNCATION) # gcc only
+if(HAVE_FORMAT_TRUNCATION)
+  add_compile_options(-Wno-format-truncation) # texts cut to their field are meant to be
+endif()
 add_compile_definitions(_GNU_SOURCE CALLGATE_VERSION="${PROJECT_VERSION}")
 include_directories(${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
 
