@@ -328,23 +328,44 @@ static int check_names(struct checker *checker) {
         return error_trace(r);
 }
 
-/* Without these a dynamically linked program does not reach main() or cannot leave it. */
+static bool always_refused(const struct checker *checker, const char *name) {
+        struct match match;
+
+        return !native_verdict(checker, name, &match) ||
+               (!lets_through(match.action) && !match.on_arguments);
+}
+
+/* Without these a dynamically linked program does not reach main() or cannot leave it. C libraries differ in
+ * which of two calls they use. */
 static int check_start(struct checker *checker) {
-        static const char *const needed[] = {
-                "execve",     "brk",          "mmap",  "mprotect",   "munmap",     "openat",
-                "read",       "close",        "fstat", "newfstatat", "arch_prctl", "set_tid_address",
-                "exit_group", "rt_sigreturn", "futex",
+        static const struct {
+                const char *name, *instead;
+        } needed[] = {
+                { "execve", NULL },
+                { "brk", NULL },
+                { "mmap", NULL },
+                { "mprotect", NULL },
+                { "munmap", NULL },
+                { "openat", "open" },
+                { "read", NULL },
+                { "close", NULL },
+                { "newfstatat", "fstat" },
+                { "arch_prctl", NULL },
+                { "set_tid_address", NULL },
+                { "exit_group", NULL },
+                { "rt_sigreturn", NULL },
+                { "futex", NULL },
         };
         const char *missing[sizeof(needed) / sizeof(needed[0])];
-        struct match match;
         size_t n = 0;
 
         if (!checker->flat->n_rules)
                 return 0; /* said by check_default() */
         for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
-                if (native_verdict(checker, needed[i], &match) && !lets_through(match.action) &&
-                    !match.on_arguments)
-                        missing[n++] = needed[i];
+                if (syscall_number(checker->context->arch, needed[i].name) >= 0 &&
+                    always_refused(checker, needed[i].name) &&
+                    (!needed[i].instead || always_refused(checker, needed[i].instead)))
+                        missing[n++] = needed[i].name;
         if (!n)
                 return 0;
         return error_trace(find(checker, DIAG_WARNING, "start-call-missing", "syscalls", missing, n,
