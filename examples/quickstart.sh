@@ -28,15 +28,40 @@ fail() {
         exit 1
 }
 
-work=''
+work='' ticker=''
 clean_up() {
+        [ -z "$ticker" ] || kill "$ticker" 2>/dev/null || true
         [ -z "$work" ] || rm -rf "$work"
 }
 trap clean_up EXIT
 trap 'printf "\nquickstart: interrupted\n"; exit 130' INT TERM HUP
 
+# watched LOG COMMAND…: output goes to LOG, its last line is shown every few seconds.
+watched() {
+        local log=$1 result=0
+
+        shift
+        : >"$log"
+        (
+                trap 'kill "$!" 2>/dev/null; exit 0' TERM
+                while :; do
+                        sleep 5 &
+                        wait "$!"
+                        printf '%5d s  %s\n' "$SECONDS" "$(tail -n 1 "$log" | cut -c 1-110)"
+                done
+        ) &
+        ticker=$!
+        "$@" >"$log" 2>&1 || result=$?
+        kill "$ticker" 2>/dev/null || true
+        wait "$ticker" 2>/dev/null || true
+        ticker=''
+        return "$result"
+}
+
 [ "$(uname -s)" = Linux ] || fail "callgate needs Linux"
 [ "$(uname -m)" = x86_64 ] || fail "the profile tried here is written for x86_64, this is $(uname -m); start with: callgate record --help"
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/cg.XXXX")
 
 # ---------------------------------------------------------------------------------------------------------
 step "1/5 packages"
@@ -62,17 +87,17 @@ else
                 command -v sudo >/dev/null || fail "not root, and no sudo; as root: apt-get install ${missing[*]}"
                 as_root=(sudo)
         fi
+        install() {
+                "${as_root[@]}" apt-get update -q &&
+                        "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+                                apt-get install -y -q --no-install-recommends "${missing[@]}"
+        }
         tell "installing ${missing[*]}"
-        log=$(mktemp)
-        {
-                "${as_root[@]}" apt-get update -qq &&
-                        "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
-        } >"$log" 2>&1 || {
-                cat "$log"
-                rm -f "$log"
+        [ "${#as_root[@]}" -eq 0 ] || sudo -v || fail "sudo is needed to install them"
+        watched "$work/apt.log" install || {
+                tail -n 30 "$work/apt.log"
                 fail "apt-get could not install ${missing[*]}"
         }
-        rm -f "$log"
 fi
 
 # ---------------------------------------------------------------------------------------------------------
@@ -80,7 +105,10 @@ step "2/5 release build"
 
 tell "cmake --preset release && cmake --build --preset release   (half a minute the first time)"
 mkdir -p build
-{ cmake --preset release && cmake --build --preset release; } >build/quickstart-build.log 2>&1 || {
+build() {
+        cmake --preset release && cmake --build --preset release
+}
+watched build/quickstart-build.log build || {
         tail -n 30 build/quickstart-build.log
         fail "the build failed; all of it: build/quickstart-build.log"
 }
@@ -88,15 +116,15 @@ PATH=$root/build/release:$PATH
 tell "built build/release/callgate and build/release/callgated ($(callgate --version))"
 
 # A repository to clone, made of our own sources. Nothing of the reader's git settings or caches is touched.
-work=$(mktemp -d "${TMPDIR:-/tmp}/cg.XXXX")
 export HOME="$work/home" GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null
+export GIT_AUTHOR_NAME=you GIT_AUTHOR_EMAIL=you@localhost GIT_COMMITTER_NAME=you GIT_COMMITTER_EMAIL=you@localhost
 unset XDG_CACHE_HOME XDG_CONFIG_HOME GIT_DIR GIT_WORK_TREE
 mkdir "$HOME"
 cp "$root"/examples/quickstart/{strict.json,workload.sh} "$work"
 git -c init.defaultBranch=main init --quiet "$work/origin"
 cp -r policy proto supervisor "$work/origin"
 git -C "$work/origin" add .
-git -C "$work/origin" -c user.name=you -c user.email=you@localhost commit --quiet -m 'three folders of callgate'
+git -C "$work/origin" commit --quiet -m 'three folders of callgate'
 cd "$work"
 
 # ---------------------------------------------------------------------------------------------------------
@@ -125,8 +153,8 @@ status=0
 show callgate record --args --evidence evidence.json -o recorded.json -- ./workload.sh
 [ "$status" -eq 0 ] || fail "the recording ended with status $status"
 tell
-tell "What it says about sockets, for example:"
-show callgate profile explain recorded.json socket
+tell "What it says about ioctl, for example:"
+show callgate profile explain recorded.json ioctl
 
 # ---------------------------------------------------------------------------------------------------------
 step "5/5 proof: the recorded profile, enforced by the kernel alone"
