@@ -74,7 +74,7 @@ Test(eventlog, a_broken_sink_is_said_and_nothing_waits) {
 }
 
 Test(eventlog, a_full_buffer_loses_whole_events_and_keeps_the_file_readable) {
-        int fds[2], end, file = memfd_create("copy", MFD_CLOEXEC);
+        int fds[2], go[2], end, file = memfd_create("copy", MFD_CLOEXEC);
         struct ledger ledger = { 0 }, read_ledger = { 0 };
         struct eventlog *log;
         char chunk[65536];
@@ -82,11 +82,13 @@ Test(eventlog, a_full_buffer_loses_whole_events_and_keeps_the_file_readable) {
         pid_t pid;
 
         cr_assert_eq(pipe(fds), 0);
+        cr_assert_eq(pipe(go), 0);
         pid = fork();
         if (pid == 0) {
-                /* A reader that starts late. */
+                /* A reader that starts when everything has been appended. */
                 close(fds[1]);
-                usleep(300000);
+                if (read(go[0], chunk, 1) != 1)
+                        _exit(1);
                 while ((n = read(fds[0], chunk, sizeof(chunk))) > 0)
                         if (write(file, chunk, (size_t)n) != n)
                                 _exit(1);
@@ -99,6 +101,7 @@ Test(eventlog, a_full_buffer_loses_whole_events_and_keeps_the_file_readable) {
 
                 eventlog_append(log, &event);
         }
+        cr_assert_eq(write(go[1], "g", 1), 1);
         eventlog_finish(log, &ledger);
         cr_assert_eq(waitpid(pid, NULL, 0), pid);
         cr_assert_gt(ledger.unwritten, 0);
