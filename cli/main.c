@@ -2,8 +2,10 @@
 
 /* callgate: the verb table. */
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/diag.h"
 #include "cli/exit.h"
@@ -35,9 +37,27 @@ static void usage(FILE *to) {
               to);
 }
 
+/*
+ * A caller may have closed standard streams. Our own descriptors must not land on their numbers, and the
+ * program shall find them closed as it would without us: so they are held by descriptors that execve closes.
+ */
+static void hold_standard_streams(void) {
+        for (;;) {
+                int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+                if (fd < 0)
+                        return;
+                if (fd > STDERR_FILENO) {
+                        close(fd);
+                        return;
+                }
+        }
+}
+
 int main(int argc, char **argv) {
         const char *names[sizeof(verbs) / sizeof(verbs[0])], *nearest;
 
+        hold_standard_streams();
         if (argc < 2) {
                 usage(stderr);
                 return EXIT_USAGE;
