@@ -176,7 +176,7 @@ The profiles are in build/quickstart/: strict.json, recorded.json, and evidence.
   callgate record -o sort.json -- sort /etc/passwd             your own program, recorded
   callgate verify sort.json -- sort /etc/passwd                … and proved
   callgate dry-run --profile build/quickstart/strict.json --all -- ls -l /    each call as it happens
-  callgate dry-run --profile build/quickstart/strict.json --fix rule.json -- make    the rule that is missing
+  callgate dry-run --profile build/quickstart/strict.json --fix rule.json -- date    the rule that is missing
   callgate profile explain build/quickstart/strict.json ioctl  what a profile does with one call
 
 README.md shows a web server; examples/README.md lists what else is here; ./tests/run.sh tests everything.
