@@ -48,6 +48,8 @@ _callgate() {
         profile)
                 if ((COMP_CWORD == 2)); then
                         mapfile -t COMPREPLY < <(compgen -W 'check explain --help' -- "$current")
+                elif [[ $current == -* ]]; then
+                        mapfile -t COMPREPLY < <(compgen -W '--help' -- "$current")
                 else
                         compopt -o default
                 fi

@@ -175,8 +175,8 @@ The profiles are in build/quickstart/: strict.json, recorded.json, and evidence.
   PATH=$root/build/release:\$PATH
   callgate record -o sort.json -- sort /etc/passwd             your own program, recorded
   callgate verify sort.json -- sort /etc/passwd                … and proved
-  callgate dry-run --profile build/quickstart/strict.json --all -- ls -l /    each call as it happens
-  callgate dry-run --profile build/quickstart/strict.json --fix rule.json -- date    the rule that is missing
+  callgate dry-run --profile build/quickstart/strict.json --all -- sleep 1    each call as it happens
+  callgate dry-run --profile build/quickstart/strict.json --fix rule.json -- ls -l /    the rule that is missing
   callgate profile explain build/quickstart/strict.json ioctl  what a profile does with one call
 
 README.md shows a web server; examples/README.md lists what else is here; ./tests/run.sh tests everything.
