@@ -92,6 +92,10 @@ struct profile *profile_free(struct profile *profile) {
         free(profile->arch_maps);
         free(profile->listener_path);
         free(profile->listener_metadata);
+        free(profile->inside);
+        free(profile->container);
+        free(profile->name);
+        free(profile->base_name);
         free(profile->file);
         free(profile);
         return NULL;

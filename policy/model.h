@@ -92,6 +92,9 @@ struct profile_arch_map {
 struct profile {
         char *file; /* NULL when made, not read */
         enum profile_dialect dialect;
+        bool yaml;       /* read from YAML */
+        char *inside;    /* place of the profile in a larger document: "linux.seccomp"; NULL = all of it */
+        char *container; /* what that document is: "ConfigMap web"; NULL with inside */
 
         bool default_set; /* false: no defaultAction was written */
         uint32_t default_action;
@@ -109,6 +112,12 @@ struct profile {
         struct rule *rules;
         size_t n_rules, size_rules;
 
+        /* Of a SeccompProfile resource. */
+        char *name;      /* metadata.name */
+        char *base_name; /* profile whose rules the operator adds to these */
+        bool disabled;   /* not to be installed */
+        bool older_api;  /* v1beta1 */
+
         bool resolved;             /* made by profile_resolve() */
         struct match_table *match; /* index for match_call(); made by profile_resolve(), owned */
 };
@@ -119,6 +128,9 @@ static inline void profile_cleanup(struct profile **profile) {
         profile_free(*profile);
 }
 #define cleanup_profile __attribute__((cleanup(profile_cleanup)))
+
+/* A copy of all that was read, not of what profile_resolve() adds: it is not resolved. */
+int profile_copy(const struct profile *from, struct profile **ret);
 
 /* Appends an empty rule (action ALLOW) and lends it; the pointer holds until the next rule is added. */
 int profile_add_rule(struct profile *profile, struct rule **ret);
@@ -139,6 +151,8 @@ int rule_add_condition(struct rule *rule, unsigned index, enum condition_op op, 
 int rule_when_add_cap(struct rule_when *when, const char *cap);
 int rule_when_add_arch(struct rule_when *when, const char *arch);
 void rule_forget_when(struct rule *rule); /* drops includes, excludes and the legacy spelling of the name */
+/* Sets *to to a copy of text, or to NULL. */
+int profile_set_text(char **to, const char *text);
 bool rule_has_name(const struct rule *rule, const char *name);
 bool rule_is_conditional(const struct rule *rule); /* has includes or excludes */
 /* True when an argument index appears twice: runc then makes one rule of each condition, any of which

@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "policy/model.h"
+#include "policy/syntax_hint.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -287,7 +288,8 @@ static int parse(struct scan *scan) {
         }
         if (json_error_code(&error) == json_error_out_of_memory)
                 return error_origin(-ENOMEM);
-        r = diag_syntax(scan->diags, line, column, "%s", error.text);
+        r = diag_syntax(scan->diags, line, column, "%s%s", error.text,
+                        syntax_hint(scan->bytes, scan->n, line, column, false));
         return r ? error_trace(r) : PROFILE_E_INVALID;
 }
 
@@ -303,6 +305,7 @@ int json_document_read(const char *bytes, size_t n, struct diags *diags, struct 
         };
         int r;
 
+        document.line = 1;
         if (n > PROFILE_BYTES_MAX)
                 r = complain(&scan, "longer than %llu MiB; no profile is that large",
                              PROFILE_BYTES_MAX >> 20);
@@ -325,6 +328,7 @@ int json_document_read(const char *bytes, size_t n, struct diags *diags, struct 
 void json_document_deinit(struct json_document *document) {
         json_decref(document->root);
         free(document->lines);
+        free(document->texts);
         *document = JSON_DOCUMENT_INIT;
 }
 

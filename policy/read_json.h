@@ -15,10 +15,20 @@
 
 #define JSON_VALUES_MAX 131072 /* no profile comes near; a tree of that many stays below 64 MiB */
 
+/* Where the lines of a text that is written over several lines (YAML's "|") stand in the file. */
+struct json_text {
+        const json_t *value;
+        unsigned line;   /* of its first line */
+        unsigned indent; /* in front of each line */
+};
+
 struct json_document {
         json_t *root;    /* owned */
         unsigned *lines; /* owned; of each element of the array called "syscalls", if there is just one */
         size_t n_lines;
+        unsigned line;           /* where the document begins */
+        struct json_text *texts; /* owned; of YAML only */
+        size_t n_texts;
 };
 
 #define JSON_DOCUMENT_INIT ((struct json_document){ 0 })

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * JSON profiles into the model: what stands around the rules. A profile is refused only for what no runtime
- * could take, or what two of them would read differently; what runtimes ignore is a warning. Reading goes on
- * after an error, so that a person sees all of them at once.
+ * Profiles of every dialect into the model: what stands around the rules. A profile is refused only for what
+ * no runtime could take, or what two of them would read differently; what runtimes ignore is a warning.
+ * Reading goes on after an error, so that a person sees all of them at once.
  */
 
 #include "policy/read_oci.h"
 
-#include "base/buf.h"
 #include "base/error.h"
 #include "policy/read_rule.h"
 #include "syscalls/names.h"
@@ -88,8 +87,8 @@ static void read_map_subs(struct reader *reader, const json_t *value, void *to) 
 }
 
 static const struct field map_fields[] = {
-        { "architecture", read_map_arch },
-        { "subArchitectures", read_map_subs },
+        { "architecture", read_map_arch, 0 },
+        { "subArchitectures", read_map_subs, 0 },
 };
 
 static void read_arch_map(struct reader *reader, const json_t *value, void *to) {
@@ -216,20 +215,90 @@ static void read_listener_metadata(struct reader *reader, const json_t *value, v
         reader_keep_text(reader, value, &((struct profile_reading *)to)->profile->listener_metadata);
 }
 
+static void read_base_name(struct reader *reader, const json_t *value, void *to) {
+        char **base = &((struct profile_reading *)to)->profile->base_name;
+        char shown[READER_SHOWN];
+
+        reader_keep_text(reader, value, base);
+        if (*base)
+                reader_warn(reader, "base-profile",
+                            "the operator adds the rules of %s, which are not in this file; to see the "
+                            "whole, merge them",
+                            reader_quote(*base, shown, sizeof(shown)));
+}
+
+static void read_state(struct reader *reader, const json_t *value, void *to) {
+        const char *text = reader_text(reader, value, "a state: \"Enabled\" or \"Disabled\"");
+        char shown[READER_SHOWN];
+
+        if (!text || !*text || !strcmp(text, "Enabled"))
+                return;
+        if (strcmp(text, "Disabled")) {
+                reader_bad(reader, "%s is not a state; write Enabled or Disabled",
+                           reader_quote(text, shown, sizeof(shown)));
+                return;
+        }
+        ((struct profile_reading *)to)->profile->disabled = true;
+        reader_warn(reader, "profile-disabled", "a disabled profile is not installed on any node");
+}
+
+/* The form of the state in older versions. */
+static void read_disabled(struct reader *reader, const json_t *value, void *to) {
+        if (!reader_expect(reader, value, json_is_boolean(value), "true or false"))
+                return;
+        if (!json_is_true(value))
+                return;
+        ((struct profile_reading *)to)->profile->disabled = true;
+        reader_warn(reader, "profile-disabled", "a disabled profile is not installed on any node");
+}
+
+static void read_nothing(struct reader *reader, const json_t *value, void *to) {
+        (void)reader, (void)value, (void)to;
+}
+
+#define IN_EXTENDED (IN_DOCKER | IN_CONTAINERS)
+
 static const struct field profile_fields[] = {
-        { "defaultAction", read_default },
-        { "defaultErrnoRet", read_default_errno_number },
-        { "defaultErrno", read_default_errno_name },
-        { "architectures", read_profile_arches },
-        { "archMap", read_profile_arch_map },
-        { "flags", read_profile_flags },
-        { "listenerPath", read_listener_path },
-        { "listenerMetadata", read_listener_metadata },
-        { "syscalls", read_rules },
+        { "defaultAction", read_default, 0 },
+        { "defaultErrnoRet", read_default_errno_number, IN_OCI | IN_EXTENDED },
+        { "defaultErrno", read_default_errno_name, IN_CONTAINERS },
+        { "architectures", read_profile_arches, 0 },
+        { "archMap", read_profile_arch_map, IN_EXTENDED },
+        { "flags", read_profile_flags, 0 },
+        { "listenerPath", read_listener_path, 0 },
+        { "listenerMetadata", read_listener_metadata, 0 },
+        { "syscalls", read_rules, 0 },
+        { "baseProfileName", read_base_name, IN_SPO },
+        { "state", read_state, IN_SPO },
+        { "disabled", read_disabled, IN_SPO },
+        { "targetWorkload", read_nothing, IN_SPO }, /* of v1alpha1; named a directory */
 };
 #define N_PROFILE_FIELDS (sizeof(profile_fields) / sizeof(profile_fields[0]))
 
-static void read_profile(struct reader *reader, const json_t *value) {
+/* Which dialect the fields in use make it. */
+static enum profile_dialect dialect_of(const struct reader *reader) {
+        for (unsigned i = 0; i < 4; i++)
+                if (reader->dialects == 1u << i)
+                        return (enum profile_dialect)i;
+        return reader->containers ? DIALECT_CONTAINERS : reader->docker ? DIALECT_DOCKER : DIALECT_OCI;
+}
+
+/* podman's form has no minKernel. */
+static void note_kernels(struct reader *reader) {
+        for (size_t i = 0; i < reader->profile->n_rules; i++) {
+                const struct rule *rule = &reader->profile->rules[i];
+
+                if (rule->includes.kernel_set || rule->excludes.kernel_set) {
+                        reader_warn(reader, "kernel-for-podman",
+                                    "%s asks for a kernel, and other parts are of podman's form: podman "
+                                    "ignores minKernel",
+                                    rule->place);
+                        return;
+                }
+        }
+}
+
+void read_profile(struct reader *reader, const json_t *value) {
         struct profile_reading reading = { .profile = reader->profile };
         struct profile *profile = reader->profile;
         size_t n_errors = reader->diags->n_errors;
@@ -238,106 +307,22 @@ static void read_profile(struct reader *reader, const json_t *value) {
         profile->default_set = reading.action.action_set;
         profile->default_action = read_action_join(reader, &reading.action, "defaultErrnoRet",
                                                    "defaultErrno", &profile->default_errno_set);
-        if (!profile->default_set && profile->n_rules && reader->diags->n_errors == n_errors)
+        if (!profile->default_set && (profile->n_rules || reader->dialects == IN_SPO) &&
+            reader->diags->n_errors == n_errors)
                 reader_bad(reader, "there are rules but no defaultAction; add one, such as SCMP_ACT_ERRNO");
         if (profile->n_archs && profile->n_arch_maps)
                 reader_bad(reader, "architectures and archMap exclude each other; keep one of them");
-        profile->dialect = reader->containers ? DIALECT_CONTAINERS
-                           : reader->docker   ? DIALECT_DOCKER
-                                              : DIALECT_OCI;
+        profile->dialect = dialect_of(reader);
+        if (profile->dialect == DIALECT_CONTAINERS)
+                note_kernels(reader);
 }
 
-static bool looks_like_profile(const json_t *value) {
+bool read_looks_like_profile(const json_t *value) {
         if (!json_object_size(value))
                 return true; /* docker's "no profile" */
         for (size_t i = 0; i < N_PROFILE_FIELDS; i++)
-                if (!reader_missing(value, profile_fields[i].name) ||
-                    json_object_get(value, profile_fields[i].name))
+                if (profile_fields[i].in != IN_SPO && (!reader_missing(value, profile_fields[i].name) ||
+                                                       json_object_get(value, profile_fields[i].name)))
                         return true;
         return false;
-}
-
-/* A profile, or the one inside of an OCI config.json. */
-static void read_document(struct reader *reader) {
-        const json_t *root = reader->document->root;
-        const json_t *linux_part = json_object_get(root, "linux"),
-                     *inside = json_object_get(linux_part, "seccomp");
-
-        if (!reader_expect(reader, root, json_is_object(root),
-                           "a profile: an object with defaultAction and syscalls"))
-                return;
-        if (json_is_object(inside) && !looks_like_profile(root)) {
-                reader_enter(reader, "linux.seccomp");
-                if (looks_like_profile(inside))
-                        read_profile(reader, inside);
-                else
-                        reader_bad(
-                                reader,
-                                "this is not a seccomp profile: it has neither defaultAction nor syscalls");
-                return;
-        }
-        if (looks_like_profile(root))
-                read_profile(reader, root);
-        else if (json_is_object(linux_part) || json_object_get(root, "ociVersion"))
-                reader_bad(reader,
-                           "this OCI configuration has no linux.seccomp, so there is no profile in it");
-        else
-                reader_bad(reader,
-                           "this is not a seccomp profile: it has neither defaultAction nor syscalls");
-}
-
-int profile_read(const char *bytes, size_t n, struct diags *diags, struct profile **ret) {
-        struct json_document document = JSON_DOCUMENT_INIT;
-        cleanup_profile struct profile *profile = NULL;
-        struct reader reader = { .diags = diags, .document = &document };
-        size_t n_errors = diags->n_errors;
-        int r;
-
-        r = profile_new(&profile);
-        if (r)
-                return error_trace(r);
-        r = json_document_read(bytes, n, diags, &document);
-        if (r)
-                return error_trace(r);
-        reader.profile = profile;
-        read_document(&reader);
-        json_document_deinit(&document);
-        if (reader.r)
-                return error_trace(reader.r);
-        if (diags->n_errors > n_errors)
-                return PROFILE_E_INVALID;
-        if (diags->file) {
-                profile->file = strdup(diags->file);
-                if (!profile->file)
-                        return error_origin(-ENOMEM);
-        }
-        *ret = profile;
-        profile = NULL;
-        return 0;
-}
-
-int profile_read_file(const char *path, struct diags *diags, struct profile **ret) {
-        struct buf buf = BUF_INIT(PROFILE_BYTES_MAX + 1);
-        int r;
-
-        diags->file = strcmp(path, "-") ? path : "standard input";
-        r = buf_read_file(&buf, path, PROFILE_BYTES_MAX);
-        switch (r) {
-        case 0:
-                r = profile_read(buf.data ? buf.data : "", buf.n, diags, ret);
-                break;
-        case -EFBIG:
-                r = diag_add(diags, DIAG_ERROR, NULL, NULL, "longer than %u MiB; no profile is that large",
-                             PROFILE_BYTES_MAX >> 20);
-                r = r ? error_trace(r) : PROFILE_E_INVALID;
-                break;
-        case -ENOMEM:
-                break;
-        default:
-                r = diag_add(diags, DIAG_ERROR, NULL, NULL, "cannot be read: %s", strerror(-r));
-                r = r ? error_trace(r) : PROFILE_E_INVALID;
-                break;
-        }
-        buf_deinit(&buf);
-        return error_trace(r);
 }

@@ -10,6 +10,7 @@
 #include "policy/capability.h"
 #include "syscalls/names.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,8 +46,19 @@ static bool errno_by_name(const char *name, uint16_t *ret) {
 void read_errno_number(struct reader *reader, const json_t *value, struct action_fields *fields) {
         uint64_t number;
 
+        /* Early versions of SeccompProfile had a string here. */
+        if (reader->dialects == IN_SPO && json_is_string(value) && !json_is_number_text(value)) {
+                read_errno_name(reader, value, fields);
+                return;
+        }
         if (!reader_number(reader, value, UINT16_MAX, &number))
                 return;
+        if (reader->dialects == IN_SPO && !number) {
+                reader_warn(
+                        reader, "errno-zero",
+                        "0 counts as absent in a SeccompProfile, so the call fails with EPERM; remove it");
+                return;
+        }
         if (number > ERRNO_MAX)
                 reader_warn(reader, "errno-large", "the kernel returns %u instead of %llu", ERRNO_MAX,
                             (unsigned long long)number);
@@ -54,14 +66,35 @@ void read_errno_number(struct reader *reader, const json_t *value, struct action
         fields->number = (uint16_t)number;
 }
 
+/* podman takes the number as a text, too. */
+static bool errno_by_text(const char *text, uint16_t *ret) {
+        char *end;
+        unsigned long number;
+
+        if (*text < '0' || *text > '9')
+                return errno_by_name(text, ret);
+        errno = 0;
+        number = strtoul(text, &end, 10);
+        *ret = (uint16_t)number;
+        return !errno && !*end && number <= UINT16_MAX;
+}
+
 void read_errno_name(struct reader *reader, const json_t *value, struct action_fields *fields) {
-        const char *text = reader_text(reader, value, "the name of an error, such as \"EPERM\"");
         char shown[READER_SHOWN];
+        const char *text, *known;
+        uint64_t number;
 
         reader->containers = true;
+        if (!json_is_string(value) && json_uint64(value, &number) == JSON_NUMBER_OK && number < 4096) {
+                known = strerrorname_np((int)number);
+                reader_bad(reader, "%llu is a number, and here stands a name; write \"%s\"",
+                           (unsigned long long)number, known && number ? known : "EPERM");
+                return;
+        }
+        text = reader_text(reader, value, "the name of an error, such as \"EPERM\"");
         if (!text || !*text)
                 return;
-        if (!errno_by_name(text, &fields->named)) {
+        if (!errno_by_text(text, &fields->named)) {
                 reader_bad(reader, "%s is not the name of an error, such as \"EPERM\" or \"ENOSYS\"",
                            reader_quote(text, shown, sizeof(shown)));
                 return;
@@ -90,7 +123,8 @@ uint32_t read_action_join(struct reader *reader, const struct action_fields *fie
                 reader_warn(reader, "errno-conflict",
                             "%u differs from %s %s: podman takes the name, docker and runc the "
                             "number; remove one of them",
-                            fields->number, name_field, strerrorname_np(fields->named));
+                            fields->number, name_field,
+                            strerrorname_np(fields->named) ?: "of another number");
                 reader_leave(reader, mark);
         }
         *ret_errno_set = set;
@@ -107,16 +141,21 @@ static void read_index(struct reader *reader, const json_t *value, void *to) {
                 condition->index = (uint8_t)number;
 }
 
+/* Kubernetes keeps the numbers of its resources in 63 bits. */
+static void read_value_number(struct reader *reader, const json_t *value, uint64_t *ret) {
+        reader_number(reader, value, reader->dialects == IN_SPO ? INT64_MAX : UINT64_MAX, ret);
+}
+
 static void read_value(struct reader *reader, const json_t *value, void *to) {
         struct condition *condition = to;
 
-        reader_number(reader, value, UINT64_MAX, &condition->value);
+        read_value_number(reader, value, &condition->value);
 }
 
 static void read_value_two(struct reader *reader, const json_t *value, void *to) {
         struct condition *condition = to;
 
-        reader_number(reader, value, UINT64_MAX, &condition->value_two);
+        read_value_number(reader, value, &condition->value_two);
 }
 
 static void read_op(struct reader *reader, const json_t *value, void *to) {
@@ -136,10 +175,10 @@ static void read_op(struct reader *reader, const json_t *value, void *to) {
 }
 
 static const struct field condition_fields[] = {
-        { "index", read_index },
-        { "value", read_value },
-        { "valueTwo", read_value_two },
-        { "op", read_op },
+        { "index", read_index, 0 },
+        { "value", read_value, 0 },
+        { "valueTwo", read_value_two, 0 },
+        { "op", read_op, 0 },
 };
 
 static void read_condition(struct reader *reader, const json_t *value, struct rule *rule) {
@@ -314,9 +353,9 @@ static void read_when_kernel(struct reader *reader, const json_t *value, void *t
 }
 
 static const struct field when_fields[] = {
-        { "caps", read_when_caps },
-        { "arches", read_when_arches },
-        { "minKernel", read_when_kernel },
+        { "caps", read_when_caps, 0 },
+        { "arches", read_when_arches, 0 },
+        { "minKernel", read_when_kernel, IN_DOCKER },
 };
 
 static void read_when(struct reader *reader, const json_t *value, struct rule_when *to) {
@@ -333,12 +372,18 @@ static void read_excludes(struct reader *reader, const json_t *value, void *to) 
         read_when(reader, value, &((struct rule_reading *)to)->rule->excludes);
 }
 
+#define IN_EXTENDED (IN_DOCKER | IN_CONTAINERS)
+
 static const struct field rule_fields[] = {
-        { "names", read_rule_names },      { "name", read_rule_name },
-        { "action", read_rule_action },    { "errnoRet", read_rule_errno_number },
-        { "errno", read_rule_errno_name }, { "args", read_rule_args },
-        { "comment", read_comment },       { "includes", read_includes },
-        { "excludes", read_excludes },
+        { "names", read_rule_names, 0 },
+        { "name", read_rule_name, IN_EXTENDED },
+        { "action", read_rule_action, 0 },
+        { "errnoRet", read_rule_errno_number, 0 },
+        { "errno", read_rule_errno_name, IN_CONTAINERS },
+        { "args", read_rule_args, 0 },
+        { "comment", read_comment, IN_EXTENDED },
+        { "includes", read_includes, IN_EXTENDED },
+        { "excludes", read_excludes, IN_EXTENDED },
 };
 
 static void read_rule(struct reader *reader, const json_t *value, size_t i) {

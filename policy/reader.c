@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "policy/read.h"
 
 #include <ctype.h>
 #include <stdarg.h>
@@ -96,16 +97,46 @@ const char *reader_nearest(const char *text, const char *prefix, const char *con
         return found ? found : diag_nearest(text, names, n);
 }
 
+/* "docker and containers", for the dialects that have a field. */
+static const char *owners(unsigned in, char *buf, size_t size) {
+        size_t n = 0, left = (size_t)__builtin_popcount(in);
+
+        buf[0] = '\0';
+        for (unsigned i = 0; i < 4; i++) {
+                if (!(in & (1u << i)))
+                        continue;
+                left--;
+                n += (size_t)snprintf(buf + n, size - n, "%s%s", dialect_name((enum profile_dialect)i),
+                                      left > 1 ? ", "
+                                      : left   ? " and "
+                                               : "");
+        }
+        return buf;
+}
+
+/* False, with a warning, for a field that the dialects being read do not have. */
+static bool field_counts(struct reader *reader, const struct field *field) {
+        char buf[64];
+
+        if (!field->in || field->in & reader->dialects)
+                return true;
+        reader_warn(reader, "foreign-field", "the field %s belongs to the dialect %s and is ignored here",
+                    field->name, owners(field->in, buf, sizeof(buf)));
+        return false;
+}
+
 void reader_fields(struct reader *reader, const json_t *object, const struct field *fields, size_t n,
                    void *to) {
         const char *names[32];
         char shown[READER_SHOWN], hint[READER_HINT];
         unsigned seen = 0;
+        size_t n_names = 0;
         const char *key;
         json_t *value;
 
         for (size_t i = 0; i < n; i++)
-                names[i] = fields[i].name;
+                if (!fields[i].in || fields[i].in & reader->dialects)
+                        names[n_names++] = fields[i].name;
         json_object_foreach((json_t *)object, key, value) {
                 const struct field *field = NULL;
                 size_t mark;
@@ -125,11 +156,11 @@ void reader_fields(struct reader *reader, const json_t *object, const struct fie
                 if (!field) {
                         reader_warn(reader, "unknown-field", "runtimes ignore the field %s%s",
                                     reader_quote(key, shown, sizeof(shown)),
-                                    reader_hint(hint, sizeof(hint), diag_nearest(key, names, n)));
+                                    reader_hint(hint, sizeof(hint), diag_nearest(key, names, n_names)));
                         continue;
                 }
                 /* The same field in two other cases: the first one counts. */
-                if (json_is_null(value) || seen & (1u << (field - fields)))
+                if (json_is_null(value) || seen & (1u << (field - fields)) || !field_counts(reader, field))
                         continue;
                 seen |= 1u << (field - fields);
                 mark = reader_enter_field(reader, field->name);

@@ -19,7 +19,14 @@ struct reader {
         size_t n_errors;
         int r; /* reading stops early: first -ENOMEM, or PROFILE_E_INVALID after too many errors */
         bool docker, containers; /* fields of these dialects were seen */
+        unsigned dialects;       /* whose fields count: IN_* */
 };
+
+#define IN_OCI        (1u << DIALECT_OCI)
+#define IN_DOCKER     (1u << DIALECT_DOCKER)
+#define IN_CONTAINERS (1u << DIALECT_CONTAINERS)
+#define IN_SPO        (1u << DIALECT_SPO)
+#define IN_ANY        (IN_OCI | IN_DOCKER | IN_CONTAINERS | IN_SPO)
 
 /* Steps into a part of the document; the returned mark leads back. */
 size_t reader_enter(struct reader *reader, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -46,6 +53,7 @@ const char *reader_nearest(const char *text, const char *prefix, const char *con
 struct field {
         const char *name;
         void (*read)(struct reader *reader, const json_t *value, void *to);
+        unsigned in; /* the dialects that have it; 0 = all */
 };
 
 /* Every key of object finds its field, or is warned of. null stands for absent, as in Go's decoder. Keys

@@ -60,22 +60,45 @@ static bool kernel_reaches(const struct profile_context *context, const struct r
         return context->kernel_minor >= when->kernel_minor;
 }
 
-static bool rule_applies(const struct rule *rule, const struct profile_context *context) {
+bool rule_applies_in(const struct rule *rule, const struct profile_context *context, unsigned parts) {
         const struct rule_when *in = &rule->includes, *ex = &rule->excludes;
 
-        if (names_arch(ex, context->arch))
-                return false;
-        for (size_t i = 0; i < ex->n_caps; i++)
-                if (has_cap(context, ex->caps[i]))
+        if (parts & CONTEXT_ARCH) {
+                if (names_arch(ex, context->arch) || (in->n_arches && !names_arch(in, context->arch)))
                         return false;
-        if (ex->kernel_set && kernel_reaches(context, ex))
-                return false;
-        if (in->n_arches && !names_arch(in, context->arch))
-                return false;
-        for (size_t i = 0; i < in->n_caps; i++)
-                if (!has_cap(context, in->caps[i]))
+        }
+        if (parts & CONTEXT_CAPS) {
+                for (size_t i = 0; i < ex->n_caps; i++)
+                        if (has_cap(context, ex->caps[i]))
+                                return false;
+                for (size_t i = 0; i < in->n_caps; i++)
+                        if (!has_cap(context, in->caps[i]))
+                                return false;
+        }
+        if (parts & CONTEXT_KERNEL) {
+                if (ex->kernel_set && kernel_reaches(context, ex))
                         return false;
-        return !in->kernel_set || kernel_reaches(context, in);
+                if (in->kernel_set && !kernel_reaches(context, in))
+                        return false;
+        }
+        return true;
+}
+
+static bool rule_applies(const struct rule *rule, const struct profile_context *context) {
+        return rule_applies_in(rule, context, CONTEXT_ARCH | CONTEXT_CAPS | CONTEXT_KERNEL);
+}
+
+static unsigned when_needs(const struct rule_when *when) {
+        return (when->n_arches ? CONTEXT_ARCH : 0u) | (when->n_caps ? CONTEXT_CAPS : 0u) |
+               (when->kernel_set ? CONTEXT_KERNEL : 0u);
+}
+
+unsigned profile_context_needs(const struct profile *profile) {
+        unsigned needs = profile->n_arch_maps ? CONTEXT_ARCH : 0;
+
+        for (size_t i = 0; i < profile->n_rules; i++)
+                needs |= when_needs(&profile->rules[i].includes) | when_needs(&profile->rules[i].excludes);
+        return needs;
 }
 
 /*

@@ -10,14 +10,26 @@
 #include "policy/capability.h"
 #include "policy/model.h"
 
+enum profile_context_part {
+        CONTEXT_ARCH = 1,
+        CONTEXT_CAPS = 2,
+        CONTEXT_KERNEL = 4,
+};
+
 struct profile_context {
         const struct arch *arch;
         uint64_t caps; /* bounding set, bit by capability number */
         unsigned kernel_major, kernel_minor;
+        unsigned given; /* CONTEXT_*: chosen by a person; the rest is this machine's */
 };
 
 /* This machine, this process's bounding set, this kernel. */
 int profile_context_machine(struct profile_context *ret);
+
+/* The parts that decide something in this profile (CONTEXT_*); 0: it means the same everywhere. */
+unsigned profile_context_needs(const struct profile *profile);
+/* Does a rule apply, as far as these parts go? The others are taken as met. */
+bool rule_applies_in(const struct rule *rule, const struct profile_context *context, unsigned parts);
 
 /*
  * A flat copy: no archMap, includes, excludes or legacy names; rules keep their place and line;
