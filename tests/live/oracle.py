@@ -126,6 +126,8 @@ def trace(path):
             n += 1
             args = [int(text, 16) for text in re.findall(r"(0x[0-9a-f]+|\b0\b)", match.group(3).split(")")[0].split("<")[0])]
             name = match.group(2)
+            if name == "restart_syscall":
+                continue  # the kernel makes it after a stop, and strace itself stops the program
             if name.startswith("syscall_"):
                 name = "#" + match.group(1)
             behind = None
@@ -154,6 +156,8 @@ def reported(path):
         if row["count"] < 1:
             sys.exit("oracle: %s: a row counts nothing: %r" % (path, row))
         name = row.get("syscall_name") or "#%d" % row["syscall_raw"]
+        if name == "restart_syscall":
+            continue
         result.add((row["arch_raw"], name, row["code_raw"]))
     return result
 
