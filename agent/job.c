@@ -92,6 +92,8 @@ int job_on_signal(struct job *job) {
         while (read(job->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
                 int signal_number = (int)info.ssi_signo, r = 0;
 
+                if (wants_us_gone(signal_number))
+                        job->interrupted = true;
                 if (signal_number == SIGCHLD)
                         r = on_child(job);
                 else if (job->pid > 0 && !job->ended) {

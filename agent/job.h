@@ -16,7 +16,8 @@ struct job {
         sigset_t mask; /* as we found it; the program gets it back */
         struct sigaction on_child;
         bool ended;
-        int status; /* of waitpid(2), once ended */
+        bool interrupted; /* we were told to end (ctrl-C, SIGTERM …), and so was the program */
+        int status;       /* of waitpid(2), once ended */
 };
 
 enum {

@@ -54,14 +54,18 @@ unsigned options_filter_flags(const struct profile *resolved) {
         return resolved->flags & (SECCOMP_FILTER_FLAG_LOG | SECCOMP_FILTER_FLAG_SPEC_ALLOW);
 }
 
-int options_write(const char *path, const char *option, const struct buf *text) {
-        struct output output;
-        int r = output_open(&output, path);
+int options_open(const char *path, const char *option, struct output *output) {
+        int r = path ? output_open(output, path) : 0;
 
-        if (!r) {
-                fwrite(text->data, 1, text->n, output.stream);
-                r = output_commit(&output);
-        }
+        if (!r)
+                return 0;
+        say_error("%s %s: cannot be written: %s", option, path, strerror(-r));
+        return EXIT_USAGE;
+}
+
+int options_commit(const char *path, const char *option, struct output *output) {
+        int r = output_commit(output);
+
         if (!r)
                 return 0;
         say_error("%s %s: cannot be written: %s", option, path, strerror(-r));

@@ -3,7 +3,7 @@
 
 /* Files as the verbs take them from the command line. */
 
-#include "base/buf.h"
+#include "base/output.h"
 #include "policy/filter.h"
 #include "policy/model.h"
 
@@ -17,6 +17,9 @@ int options_profile(const char *path, struct profile **ret_written, struct profi
 /* SECCOMP_FILTER_FLAG_* of a profile that our own loading can honour. */
 unsigned options_filter_flags(const struct profile *resolved);
 
-/* Writes text to a file, whole or not at all; option names the option that asked for it. 0 or an exit code.
+/*
+ * Outputs are opened before anything runs: hours of work must not fail at their last line. path NULL:
+ * nothing. option names the option that asked for it. 0 or an exit code.
  */
-int options_write(const char *path, const char *option, const struct buf *text);
+int options_open(const char *path, const char *option, struct output *output);
+int options_commit(const char *path, const char *option, struct output *output);

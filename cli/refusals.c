@@ -4,13 +4,11 @@
 
 #include "cli/refusals.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/error.h"
-#include "base/output.h"
 #include "cli/exit.h"
 #include "cli/options.h"
 #include "cli/say.h"
@@ -70,16 +68,14 @@ int refusals_supervise(struct refusals *refusals, struct supervise_options *opti
         return r;
 }
 
-int refusals_print(struct refusals *refusals, bool json, const char *file) {
+int refusals_print(struct refusals *refusals, bool json, FILE *to) {
         struct buf text = BUF_INIT(0);
         int r = json ? report_print_json(refusals->report, &text) : report_print(refusals->report, &text);
 
         if (r)
                 r = say_trouble(r, "result");
-        else if (file)
-                r = options_write(file, "-o", &text);
         else
-                fwrite(text.data, 1, text.n, stderr);
+                fwrite(text.data, 1, text.n, to);
         buf_deinit(&text);
         return r;
 }

@@ -7,6 +7,7 @@
  */
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "cli/report.h"
 #include "cli/supervise.h"
@@ -33,8 +34,8 @@ int refusals_supervise(struct refusals *refusals, struct supervise_options *opti
                        int (*make)(const struct filter *enforcing, struct filter *ret), const char *path,
                        const char *file, struct supervise_result *ret);
 
-/* The result, to a file (NULL: standard error). 0 or an exit code. */
-int refusals_print(struct refusals *refusals, bool json, const char *file);
+/* The result. 0 or an exit code. */
+int refusals_print(struct refusals *refusals, bool json, FILE *to);
 
 /* The place of the rule that decides about a call: for printers of single events. */
 const char *refusals_rule(void *data, const struct event *event);

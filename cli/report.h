@@ -54,7 +54,7 @@ int report_print_json(struct report *report, struct buf *to);
 /* "would not have survived: …", one line without a newline. */
 void report_sentence(struct report *report, struct buf *to);
 /* The rule that would allow what was refused: an OCI rule object to paste into "syscalls". Names without
- * a name are left out and counted in *ret_n_unnamed. */
+ * a name are left out and counted in *ret_n_unnamed. Nothing is written when there is nothing to allow. */
 int report_fix(struct report *report, struct buf *to, size_t *ret_n_unnamed);
 
 /* "ledger: received 512 = answered 510 + gone 2 + pending 0; recorded 512, dropped 0", without a newline. */

@@ -105,6 +105,10 @@ int report_fix(struct report *report, struct buf *to, size_t *ret_n_unnamed) {
         r = report_names(report, &names, &n, &archs, ret_n_unnamed);
         if (r)
                 return error_trace(r);
+        if (n == 0) {
+                free(names);
+                return 0; /* a rule without names is none */
+        }
         for (size_t i = 0; !r && i < n; i++)
                 r = rule_add_name(&rule, names[i]);
         if (!r)

@@ -199,6 +199,30 @@ static void put_table(const struct report *report, size_t from, size_t to_row, s
                 put_line(report, report->rows[i], &layout, to);
 }
 
+/* Calls that a rule refuses by name: a rule that allows them would come too late, the first one decides. */
+static void put_named_refusals(const struct report *report, struct buf *to) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < report->n; i++) {
+                const struct event *event = report->rows[i];
+                const char *rule = report_is_refused(event) ? report_rule(report, event) : NULL;
+                char label[32];
+                bool shown = false;
+
+                if (!rule || strncmp(rule, "syscalls[", 9) != 0)
+                        continue;
+                for (size_t k = 0; k < i && !shown; k++)
+                        shown = report->rows[k]->arch == event->arch && report->rows[k]->nr == event->nr;
+                if (shown)
+                        continue;
+                buf_printf(to, "%s %s (%s)",
+                           n++ > 0 ? "," : "refused by name, so take them out of that rule:",
+                           syscall_label(event->arch, event->nr, label, sizeof(label)), rule);
+        }
+        if (n > 0)
+                buf_putc(to, '\n');
+}
+
 static int put_remedy(const struct report *report, struct buf *to) {
         const char **names;
         size_t n, n_unnamed;
@@ -214,6 +238,7 @@ static int put_remedy(const struct report *report, struct buf *to) {
                         buf_printf(to, "%s %s", i > 0 ? "," : "", names[i]);
                 buf_putc(to, '\n');
         }
+        put_named_refusals(report, to);
         if (n_unnamed > 0)
                 buf_printf(to, "%zu row%s without a name here: no profile can allow such a call\n",
                            n_unnamed, n_unnamed == 1 ? "" : "s");

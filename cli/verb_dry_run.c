@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "agent/notify.h"
+#include "base/output.h"
 #include "cli/exit.h"
 #include "cli/options.h"
 #include "cli/refusals.h"
@@ -124,15 +125,20 @@ static int parse(struct dry_run *run, int argc, char **argv) {
         return 0;
 }
 
-static int write_fix(struct dry_run *run) {
+static int write_fix(struct dry_run *run, struct output *output) {
         struct buf text = BUF_INIT(0);
         size_t n_unnamed;
         int r = report_fix(run->refusals.report, &text, &n_unnamed);
 
         if (r)
                 r = say_trouble(r, "--fix");
-        else
-                r = options_write(run->fix_path, "--fix", &text);
+        else if (text.n == 0) {
+                say("nothing to allow: %s is not written", run->fix_path);
+                output_abort(output);
+        } else {
+                fwrite(text.data, 1, text.n, output->stream);
+                r = options_commit(run->fix_path, "--fix", output);
+        }
         if (!r && n_unnamed > 0)
                 say("%zu calls have no name here and cannot be put into a profile", n_unnamed);
         buf_deinit(&text);
@@ -151,21 +157,29 @@ static int run_dry(struct dry_run *run, char **command) {
                             : run->json ? print_json
                                         : print_text,
         };
+        struct output report_out = OUTPUT_INIT, fix_out = OUTPUT_INIT;
         struct supervise_result result;
         int r = refusals_open(&run->refusals, run->profile_path);
 
         if (!r)
+                r = options_open(run->output_path, "-o", &report_out);
+        if (!r)
+                r = options_open(run->fix_path, "--fix", &fix_out);
+        if (!r)
                 r = refusals_supervise(&run->refusals, &options, notify_dry_run, run->profile_path,
                                        run->output_path, &result);
+        if (!r)
+                r = refusals_print(&run->refusals, run->json, run->output_path ? report_out.stream : stderr);
+        if (!r && run->output_path)
+                r = options_commit(run->output_path, "-o", &report_out);
+        if (!r && run->fix_path)
+                r = write_fix(run, &fix_out);
+        output_abort(&report_out);
+        output_abort(&fix_out);
         if (r)
                 return r;
-        r = refusals_print(&run->refusals, run->json, run->output_path);
-        if (!r && run->fix_path)
-                r = write_fix(run);
         if (!result.complete)
                 say("the result is incomplete: %s", result.missing);
-        if (r)
-                return r;
         if (run->fail && report_n_violations(run->refusals.report) > 0)
                 return EXIT_VIOLATION;
         if (!result.complete && !run->allow_incomplete)

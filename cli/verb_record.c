@@ -124,27 +124,6 @@ static int on_row(void *data, const struct event *event) {
         return learn_add(record->learn, event);
 }
 
-/* Opens every output before anything runs: a recording of hours must not fail at its last line. */
-static int open_output(const char *path, const char *option, struct output *output) {
-        int r = path ? output_open(output, path) : 0;
-
-        if (r) {
-                say_error("%s %s: cannot be written: %s", option, path, strerror(-r));
-                return EXIT_USAGE;
-        }
-        return 0;
-}
-
-static int commit(const char *path, const char *option, struct output *output) {
-        int r = output_commit(output);
-
-        if (r) {
-                say_error("%s %s: cannot be written: %s", option, path, strerror(-r));
-                return EXIT_TROUBLE;
-        }
-        return 0;
-}
-
 static int prepare(struct record *record) {
         int r;
 
@@ -154,6 +133,7 @@ static int prepare(struct record *record) {
                 if (r)
                         return r;
                 record->learn_options.base = record->base;
+                record->learn_options.base_resolved = record->base_resolved;
         }
         if (record->merge && access(record->output_path, F_OK) == 0) {
                 r = options_profile(record->output_path, &record->existing, &record->existing_resolved,
@@ -161,6 +141,7 @@ static int prepare(struct record *record) {
                 if (r)
                         return r;
                 record->learn_options.merge = record->existing;
+                record->learn_options.merge_resolved = record->existing_resolved;
         }
         r = notify_record(&record->base_filter, &record->installed);
         if (!r)
@@ -225,12 +206,12 @@ static int write_results(struct record *record, const struct supervise_result *r
         }
         fwrite(text.data, 1, text.n, profile_out->stream);
         buf_deinit(&text);
-        r = commit(record->output_path, "-o", profile_out);
+        r = options_commit(record->output_path, "-o", profile_out);
         if (!r && record->evidence_path) {
                 r = learn_evidence(record->learn, &result->ledger, evidence_out->stream);
                 if (r)
                         return say_trouble(r, "evidence");
-                r = commit(record->evidence_path, "--evidence", evidence_out);
+                r = options_commit(record->evidence_path, "--evidence", evidence_out);
         }
         return r;
 }
@@ -253,9 +234,9 @@ static int run_record(struct record *record, char **command) {
         int r = prepare(record);
 
         if (!r)
-                r = open_output(record->output_path, "-o", &profile_out);
+                r = options_open(record->output_path, "-o", &profile_out);
         if (!r)
-                r = open_output(record->evidence_path, "--evidence", &evidence_out);
+                r = options_open(record->evidence_path, "--evidence", &evidence_out);
         if (!r)
                 r = supervise(&options, &result);
         if (!r)

@@ -87,7 +87,7 @@ static int run_enforced(struct run *run, char **command) {
                 r = refusals_supervise(&run->refusals, &options, notify_enforce, run->profile_path, NULL,
                                        &result);
         if (!r && !run->quiet && report_n_rows(run->refusals.report) > 0)
-                r = refusals_print(&run->refusals, false, NULL);
+                r = refusals_print(&run->refusals, false, stderr);
         if (r)
                 return r;
         if (result.signalled && result.exit_code == 128 + SIGSYS)

@@ -49,6 +49,7 @@ struct verify {
         const char *profile_path;
         bool quiet;
         struct refusals refusals;
+        bool interrupted; /* somebody wants an end, not another run */
         int stdin_fd; /* what was piped in, kept so that every run reads the same; -1: a terminal or nothing
                        */
 };
@@ -168,7 +169,7 @@ static void wait_for_orphans(struct job *job) {
 }
 
 /* One run without a supervisor. 0 with *ret_status, or an exit code. */
-static int run_plain(const struct verify *verify, char **command, const struct filter *filter, bool discard,
+static int run_plain(struct verify *verify, char **command, const struct filter *filter, bool discard,
                      int *ret_status) {
         struct launch launch = LAUNCH_INIT;
         struct streams streams;
@@ -205,6 +206,7 @@ static int run_plain(const struct verify *verify, char **command, const struct f
         prctl(PR_SET_CHILD_SUBREAPER, 0);
         job_deinit(&job);
         *ret_status = job.status;
+        verify->interrupted |= job.interrupted;
         if (!r)
                 r = launch_executed(&launch);
         if (r > 0) {
@@ -233,7 +235,7 @@ static int find_refusals(struct verify *verify, char **command) {
         r = refusals_supervise(&verify->refusals, &options, notify_dry_run, verify->profile_path, NULL,
                                &result);
         streams_restore(&streams);
-        return r ? r : refusals_print(&verify->refusals, false, NULL);
+        return r ? r : refusals_print(&verify->refusals, false, stderr);
 }
 
 static void status_text(int status, char *text, size_t size) {
@@ -254,10 +256,14 @@ static int verify_command(struct verify *verify, char **command) {
                 r = keep_stdin(verify);
         if (!r)
                 r = run_plain(verify, command, NULL, true, &unfiltered);
+        if (!r && verify->interrupted)
+                return job_exit_code(unfiltered);
         if (!r)
                 r = run_plain(verify, command, &verify->refusals.enforcing, verify->quiet, &enforced);
         if (r)
                 return r;
+        if (verify->interrupted)
+                return job_exit_code(enforced);
         status_text(unfiltered, before, sizeof(before));
         status_text(enforced, after, sizeof(after));
         if (unfiltered == enforced) {

@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "policy/learn_seen.h"
+#include "policy/match.h"
 #include "syscalls/names.h"
 #include "syscalls/table.h"
 
@@ -282,6 +283,11 @@ static int add_args(struct seen *seen, const struct event *event) {
         return 0;
 }
 
+static bool allowed_by(const struct profile *resolved, const struct event *event) {
+        return resolved &&
+               match_call(resolved, event->arch, event->nr, event->args, NULL) == SECCOMP_RET_ALLOW;
+}
+
 int learn_add(struct learn *learn, const struct event *event) {
         const struct arch *arch = arch_of_call(event->arch, event->nr);
         struct seen *seen;
@@ -308,6 +314,8 @@ int learn_add(struct learn *learn, const struct event *event) {
                 seen->last_ns = event->last_ns;
         seen->count += event->count;
         seen->archs |= 1u << (arch - arch_table);
+        seen->is_new |= !allowed_by(learn->options.base_resolved, event) &&
+                        !allowed_by(learn->options.merge_resolved, event);
         return 0;
 }
 
@@ -324,13 +332,8 @@ int learn_new_names(struct learn *learn, const char *const **ret, size_t *ret_n)
                 return error_origin(-ENOMEM);
         learn->new_names = names;
         for (size_t i = 0; i < learn->n_names; i++) {
-                const char *name = learn->names[i]->name;
-
-                if (learn->options.base && learn_allows_plainly(learn->options.base, name))
-                        continue;
-                if (learn->options.merge && learn_allows_plainly(learn->options.merge, name))
-                        continue;
-                names[n++] = name;
+                if (learn->names[i]->is_new)
+                        names[n++] = learn->names[i]->name;
         }
         *ret = names;
         *ret_n = n;

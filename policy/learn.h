@@ -73,6 +73,8 @@ struct learn_options {
          * what either allows stays allowed, and what was seen is allowed as well. Includes, excludes and
          * comments stay as they are in a profile that was not resolved. */
         const struct profile *base, *merge;
+        /* The same two, resolved for this machine, for learn_new_names(); NULL allows nothing. */
+        const struct profile *base_resolved, *merge_resolved;
 };
 
 struct learn;
@@ -94,8 +96,8 @@ struct learn_unnamed {
 };
 size_t learn_unnamed(const struct learn *learn, const struct learn_unnamed **ret);
 
-/* Names that were seen although the base does not allow them without conditions; sorted. The array is the
- * learner's and holds until the next learn_add(). -ENOMEM or 0. Without a base: every name seen. */
+/* Names seen in at least one call that neither base_resolved nor merge_resolved allows, conditions included;
+ * sorted. The array is the learner's and holds until the next learn_add(). -ENOMEM or 0. */
 int learn_new_names(struct learn *learn, const char *const **ret, size_t *ret_n);
 
 struct completeness learn_completeness(const struct learn *learn);

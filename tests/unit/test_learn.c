@@ -601,10 +601,19 @@ Test(learn, a_flood_of_numbers_is_bounded) {
 }
 
 Test(learn, new_names_are_those_the_base_refuses) {
-        struct profile *base = read_text(docker_like);
-        struct learn *learn = new_learn((struct learn_options){ .base = base });
+        struct profile *base = read_text(docker_like), *resolved;
+        struct learn *learn;
+        struct diags diags = DIAGS_INIT;
         const char *const *names;
         size_t n;
+
+        /* without any capability */
+        cr_assert_eq(profile_resolve(
+                             base,
+                             &(struct profile_context){ .arch = arch_by_any("x86_64"), .kernel_major = 6 },
+                             &diags, &resolved),
+                     0);
+        learn = new_learn((struct learn_options){ .base = base, .base_resolved = resolved });
 
         see(learn, "write", 0, 0, 0);
         see(learn, "socket", 40, 0, 0);
@@ -615,6 +624,8 @@ Test(learn, new_names_are_those_the_base_refuses) {
         cr_expect_str_eq(names[0], "bpf");
         cr_expect_str_eq(names[1], "mount");
         cr_expect_str_eq(names[2], "socket");
+        profile_free(resolved);
+        diags_deinit(&diags);
         profile_free(base);
         learn_free(learn);
 }
