@@ -89,7 +89,9 @@ Test(report, a_table) {
                          "\n"
                          "ledger: received 14 = answered 14 + gone 0 + pending 0; recorded 14, dropped 0\n"
                          "would not have survived: SECCOMP_RET_KILL_PROCESS on socket (12 calls)\n"
-                         "calls to allow: mount, socket\n");
+                         "calls to allow: mount, socket\n"
+                         "refused by name, so take them out of that rule: socket (syscalls[3]), mount "
+                         "(syscalls[3])\n");
         free(text);
         report_free(report);
 }
