@@ -230,8 +230,7 @@ static bool same_conditions(const struct alternative *a, const struct alternativ
         return true;
 }
 
-/* Shapes of sets that libseccomp compiles as they are meant. */
-static bool libseccomp_copes(const struct alternative *alternatives, size_t n, bool mixed) {
+bool alternatives_suit_libseccomp(const struct alternative *alternatives, size_t n, bool mixed) {
         bool equalities = true, masks = false, single = true, ranges_down = false;
 
         if (n == 1)
@@ -298,7 +297,7 @@ static struct call_rules group(struct alternative *all, size_t first, size_t n) 
                                         break;
                                 }
         }
-        call.own_code = !libseccomp_copes(alternatives, n, call.mixed);
+        call.own_code = !alternatives_suit_libseccomp(alternatives, n, call.mixed);
         return call;
 }
 

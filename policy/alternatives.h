@@ -51,6 +51,10 @@ const struct call_rules *arch_rules_find(const struct arch_rules *rules, uint32_
 /* Surely no arguments make both hold. False when in doubt. */
 bool alternatives_exclude(const struct alternative *a, const struct alternative *b);
 
+/* Does libseccomp 2.5 compile such a set of alternatives of one call as it is meant? mixed: their actions
+ * differ. */
+bool alternatives_suit_libseccomp(const struct alternative *alternatives, size_t n, bool mixed);
+
 /* Number of a name for a rule: the direct call's, or libseccomp's pseudo number of one that exists behind
  * socketcall or ipc only. *ret_through is the number of socketcall or ipc when it goes there too, else -1.
  * False when the architecture has no such call. */
