@@ -4,6 +4,7 @@
  * Makes single system calls and says what came of each: the value or errno, or what SIGSYS said.
  *
  *   call [-t] [-H] NAME|NUMBER[,ARG…] …
+ *   call -N NAME       prints the number of that call here
  *
  * -H: a handler for SIGSYS prints what it was told and lets the program go on
  * -t: the calls are made by a second thread; the first reports how that ended
@@ -55,19 +56,22 @@ static void on_sigsys(int signal_number, siginfo_t *info, void *context) {
         say(text);
 }
 
+static long number_of(const char *name) {
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+                if (strcmp(name, names[i].name) == 0)
+                        return names[i].number;
+        return strtol(name, NULL, 0);
+}
+
 static void make(const char *word) {
         char copy[256], *at, text[400];
-        long number = -1, args[6] = { 0 }, r;
+        long number, args[6] = { 0 }, r;
 
         snprintf(copy, sizeof(copy), "%s", word);
         at = strchr(copy, ',');
         if (at)
                 *at++ = 0;
-        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-                if (strcmp(copy, names[i].name) == 0)
-                        number = names[i].number;
-        if (number < 0)
-                number = strtol(copy, NULL, 0);
+        number = number_of(copy);
         for (int i = 0; at && i < 6; i++) {
                 char *comma = strchr(at, ',');
 
@@ -105,7 +109,11 @@ int main(int argc, char **argv) {
         int threaded = 0, option;
         struct calls calls;
 
-        while ((option = getopt(argc, argv, "+tH")) != -1) {
+        while ((option = getopt(argc, argv, "+tHN:")) != -1) {
+                if (option == 'N') {
+                        printf("%ld\n", number_of(optarg));
+                        return 0;
+                }
                 if (option == 't')
                         threaded = 1;
                 else if (option == 'H') {
