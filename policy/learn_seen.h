@@ -24,7 +24,7 @@ struct seen {
         /* Arguments. blurred: rows were merged, or architectures disagree on what the arguments mean, so
          * nothing may be asked of them. */
         bool blurred, too_many;
-        bool is_new; /* a call of it was refused by what there was */
+        bool is_new;                      /* a call of it was refused by what there was */
         uint8_t learn[EVENT_N_ARGS];      /* enum syscall_learn; meaningful once count > 0 */
         uint64_t mask[EVENT_N_ARGS];      /* bits that matter on every architecture seen */
         uint64_t bits[EVENT_N_ARGS];      /* of LEARN_BITS arguments: all bits ever set */

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -190,8 +191,8 @@ static int client_write(struct client *client) {
                         if (client->outgoing.n == 0)
                                 return 0;
                 }
-                n = write(client->fd, client->outgoing.data + client->n_sent,
-                          client->outgoing.n - client->n_sent);
+                n = send(client->fd, client->outgoing.data + client->n_sent,
+                         client->outgoing.n - client->n_sent, MSG_NOSIGNAL);
                 if (n < 0 && errno == EINTR)
                         continue;
                 if (n < 0)
