@@ -4,4 +4,6 @@
 /* One function per "callgate profile" verb; argv[0] is the verb's name. They return the exit code. */
 
 int profile_verb_check(int argc, char **argv);
+int profile_verb_convert(int argc, char **argv);
+int profile_verb_dry_run_profile(int argc, char **argv);
 int profile_verb_explain(int argc, char **argv);

@@ -16,6 +16,9 @@ static const struct verb {
         const char *summary;
 } verbs[] = {
         { "check", profile_verb_check, "say what is wrong or doubtful in profiles" },
+        { "convert", profile_verb_convert, "write a profile in another dialect, for systemd or as BPF" },
+        { "dry-run-profile", profile_verb_dry_run_profile,
+          "write what a container runtime can load so that nothing is refused" },
         { "explain", profile_verb_explain, "say what a profile does, or what happens to one call" },
 };
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))

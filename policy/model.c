@@ -94,6 +94,7 @@ struct profile *profile_free(struct profile *profile) {
         free(profile->listener_metadata);
         free(profile->inside);
         free(profile->container);
+        free(profile->digest);
         free(profile->name);
         free(profile->base_name);
         free(profile->file);

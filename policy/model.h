@@ -95,6 +95,7 @@ struct profile {
         bool yaml;       /* read from YAML */
         char *inside;    /* place of the profile in a larger document: "linux.seccomp"; NULL = all of it */
         char *container; /* what that document is: "ConfigMap web"; NULL with inside */
+        char *digest;    /* "sha256:…" of the bytes it was read from; NULL when not asked for */
 
         bool default_set; /* false: no defaultAction was written */
         uint32_t default_action;

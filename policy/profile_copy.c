@@ -66,6 +66,7 @@ static int copy_texts(const struct profile *from, struct profile *to) {
                 { from->file, &to->file },
                 { from->inside, &to->inside },
                 { from->container, &to->container },
+                { from->digest, &to->digest },
                 { from->listener_path, &to->listener_path },
                 { from->listener_metadata, &to->listener_metadata },
                 { from->name, &to->name },

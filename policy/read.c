@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "policy/read_document.h"
 #include "policy/read_yaml.h"
+#include "policy/sha256.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -119,11 +120,15 @@ int profile_read_as(const char *bytes, size_t n, const struct profile_read_optio
                 return error_trace(reader.r);
         if (diags->n_errors > n_errors)
                 return PROFILE_E_INVALID;
-        if (diags->file) {
+        if (diags->file)
                 r = profile_set_text(&profile->file, diags->file);
-                if (r)
-                        return error_trace(r);
+        if (!r && options->digest) {
+                char text[SHA256_TEXT_SIZE];
+
+                r = profile_set_text(&profile->digest, sha256_text(bytes, n, text));
         }
+        if (r)
+                return error_trace(r);
         *ret = profile;
         profile = NULL;
         return 0;

@@ -17,6 +17,7 @@ struct profile_read_options {
         /* The text is YAML although it begins like JSON, or the other way round: by the file's name.
          * Neither: by the first byte. */
         bool yaml, json;
+        bool digest; /* wanted in the profile */
 };
 
 /*

@@ -198,6 +198,8 @@ int profile_resolve(const struct profile *profile, const struct profile_context 
         flat->resolved = true;
         r = copy_text(profile->file, &flat->file);
         if (!r)
+                r = copy_text(profile->digest, &flat->digest);
+        if (!r)
                 r = copy_text(profile->listener_path, &flat->listener_path);
         if (!r)
                 r = copy_text(profile->listener_metadata, &flat->listener_metadata);

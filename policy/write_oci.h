@@ -12,3 +12,7 @@ int profile_write_oci(const struct profile *profile, struct buf *to);
 /* One rule as an object, as it stands in "syscalls": for fragments to paste. Without a newline. */
 int profile_write_rule(const struct rule *rule, enum profile_dialect dialect, unsigned indent,
                        struct buf *to);
+
+struct layout;
+/* The fields of the profile's object, for writers that put others around them. */
+void profile_write_fields(const struct profile *profile, struct layout *layout);

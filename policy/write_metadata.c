@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The text that travels with a listener: which profile this is a dry run of. One line of JSON. */
+
+#include "policy/dry_run_profile.h"
+
+#include "base/error.h"
+#include "policy/write_layout.h"
+
+#include <string.h>
+
+static void put(struct layout *layout, const char *key, const char *value) {
+        if (!value)
+                return;
+        buf_printf(layout->to, "%s\"%s\":", layout->first ? "" : ",", key);
+        layout_quote(layout, value);
+        layout->first = false;
+}
+
+int dry_run_metadata(const struct profile *resolved, const char *text, struct buf *to) {
+        struct layout layout = { .to = to, .first = true };
+        const char *name = resolved->file ? strrchr(resolved->file, '/') : NULL;
+
+        buf_putc(to, '{');
+        put(&layout, "profile", name ? name + 1 : resolved->file);
+        put(&layout, "digest", resolved->digest);
+        put(&layout, "metadata", text);
+        buf_putc(to, '}');
+        return error_trace(buf_error(to));
+}
