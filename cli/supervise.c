@@ -330,7 +330,7 @@ static int go_to_background(struct supervision *supervision) {
 
 static int wait_for_end(struct supervision *supervision) {
         const struct supervise_options *options = supervision->options;
-        bool noticed = false;
+        bool noticed = false, interrupted = false;
         int r;
 
         while (!(supervision->peer_over && supervision->job.ended) && !supervision->snapshot_done) {
@@ -341,6 +341,7 @@ static int wait_for_end(struct supervision *supervision) {
                 bool left = supervision->job.ended && !supervision->peer_over && !supervision->snapshot &&
                             !supervision->result->detached;
                 long limit = options->detach ? GRACE_MS : NOTICE_MS;
+                bool had_ended = supervision->job.ended;
                 int timeout = left && !noticed ? (int)(limit - since_end_ms(supervision)) : -1;
 
                 r = poll(fds, 2, timeout < 0 && left && !noticed ? 0 : timeout);
@@ -348,7 +349,10 @@ static int wait_for_end(struct supervision *supervision) {
                         return say_trouble(error_origin(-errno), "wait");
                 if (r == 0 && left) {
                         noticed = true;
-                        if (!options->detach)
+                        if (interrupted) {
+                                if (ask_snapshot(supervision) < 0)
+                                        supervision->peer_over = true;
+                        } else if (!options->detach)
                                 say("the program has ended; waiting for processes it left behind (ctrl-C: "
                                     "stop "
                                     "waiting, keep them supervised)");
@@ -364,9 +368,13 @@ static int wait_for_end(struct supervision *supervision) {
                         r = job_on_signal(&supervision->job);
                         if (r < 0)
                                 return say_trouble(r, "wait");
-                        if (r == JOB_E_ENDED)
+                        if (supervision->job.ended && !had_ended)
                                 clock_gettime(CLOCK_MONOTONIC, &supervision->ended_at);
-                        if (r == JOB_E_INTERRUPTED && ask_snapshot(supervision) < 0)
+                        /* What was meant for the program (ctrl-C goes to the whole group) may reach us after
+                         * its end. Only once we really wait is it about our waiting. */
+                        if (r == JOB_E_INTERRUPTED)
+                                interrupted = true;
+                        if (interrupted && noticed && ask_snapshot(supervision) < 0)
                                 supervision->peer_over = true;
                 }
                 if (fds[1].revents) {

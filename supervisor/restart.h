@@ -12,6 +12,9 @@
  * the task's stack: if it returns to such a call with EINTR, it is turned back to just before the call, as
  * the kernel itself does for SA_RESTART. The program sees what it would have seen had the signal come a
  * moment earlier.
+ *
+ * Not covered: calls through syscall(2) of a C library, whose number stands nowhere any more; 32-bit
+ * programs; handlers that leave by longjmp; other processors than x86_64.
  */
 
 #include <stdbool.h>
