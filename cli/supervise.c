@@ -353,9 +353,8 @@ static int wait_for_end(struct supervision *supervision) {
                                 if (ask_snapshot(supervision) < 0)
                                         supervision->peer_over = true;
                         } else if (!options->detach)
-                                say("the program has ended; waiting for processes it left behind (ctrl-C: "
-                                    "stop "
-                                    "waiting, keep them supervised)");
+                                say("the program has ended; waiting for processes it left behind "
+                                    "(ctrl-C: stop waiting, keep them supervised)");
                         else if (options->deferred_output)
                                 r = go_to_background(supervision);
                         else if (ask_snapshot(supervision) < 0)
