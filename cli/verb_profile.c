@@ -20,6 +20,10 @@ static const struct verb {
         { "dry-run-profile", profile_verb_dry_run_profile,
           "write what a container runtime can load so that nothing is refused" },
         { "explain", profile_verb_explain, "say what a profile does, or what happens to one call" },
+        { "diff", profile_verb_diff, "say what changes between two profiles, or whether one is a subset" },
+        { "merge", profile_verb_merge, "write one profile out of many: union or intersection" },
+        { "simulate", profile_verb_simulate,
+          "say what a profile answers to calls, by its rules and by its filter" },
 };
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
 

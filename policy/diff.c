@@ -109,7 +109,7 @@ static int lone_arch(struct diff *diff, const struct verdict_arch *arch, enum di
 
 static int compare_items(const void *left, const void *right) {
         const struct difference *a = left, *b = right;
-        int r = strcmp(a->arch->scmp, b->arch->scmp);
+        int r = verdict_arch_order(a->arch, b->arch);
 
         if (r)
                 return r;

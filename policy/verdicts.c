@@ -65,9 +65,15 @@ static int arch_init(struct verdict_arch *to, struct regions *regions, const str
         return error_trace(r);
 }
 
+int verdict_arch_order(const struct arch *a, const struct arch *b) {
+        unsigned x = profile_arch_bits(a), y = profile_arch_bits(b);
+
+        return x != y ? (x > y ? -1 : 1) : strcmp(a->scmp, b->scmp);
+}
+
 static int compare_archs(const void *a, const void *b) {
-        return strcmp(((const struct verdict_arch *)a)->arch->scmp,
-                      ((const struct verdict_arch *)b)->arch->scmp);
+        return verdict_arch_order(((const struct verdict_arch *)a)->arch,
+                                  ((const struct verdict_arch *)b)->arch);
 }
 
 struct mention {

@@ -32,7 +32,7 @@ struct verdict_name {
 struct verdicts {
         struct regions *regions;    /* borrowed */
         region_id fallback;         /* the default action */
-        struct verdict_arch *archs; /* by name */
+        struct verdict_arch *archs; /* in the order of verdict_arch_order() */
         size_t n_archs;
         struct verdict_name *names; /* by name */
         size_t n_names;
@@ -49,6 +49,8 @@ void verdicts_deinit(struct verdicts *verdicts);
  */
 int verdicts_combine(struct verdicts *to, const struct verdicts *other, enum region_op op);
 
+/* The widest first, then by name; negative: a before b. */
+int verdict_arch_order(const struct arch *a, const struct arch *b);
 const struct verdict_arch *verdicts_arch(const struct verdicts *verdicts, const struct arch *arch);
 /* Of an architecture that is not listed: KILL_THREAD, as libseccomp's filters have it. */
 region_id verdicts_find(const struct verdicts *verdicts, const struct arch *arch, uint32_t nr);

@@ -97,13 +97,13 @@ Test(diff, says_when_an_architecture_comes_or_goes) {
                 0);
         cr_assert_eq(diff_init(&diff, a.flat, b.flat, &a.diags), 0);
         cr_assert_eq(diff.n, 2);
-        cr_assert_eq(diff.items[0].kind, DIFFERENCE_ARCH_ADDED);
-        cr_assert_eq(diff.items[0].n_calls, 2);
-        cr_assert_eq(diff.items[1].kind, DIFFERENCE_ALLOWED);
-        cr_assert_str_eq(diff.items[1].name, "read");
+        cr_assert_eq(diff.items[1].kind, DIFFERENCE_ARCH_ADDED);
+        cr_assert_eq(diff.items[1].n_calls, 2);
+        cr_assert_eq(diff.items[0].kind, DIFFERENCE_ALLOWED);
+        cr_assert_str_eq(diff.items[0].name, "read");
         diff_deinit(&diff);
         cr_assert_eq(diff_init(&diff, b.flat, a.flat, &a.diags), 0);
-        cr_assert_eq(diff.items[0].kind, DIFFERENCE_ARCH_REMOVED);
+        cr_assert_eq(diff.items[1].kind, DIFFERENCE_ARCH_REMOVED);
         diff_deinit(&diff);
 }
 

@@ -351,7 +351,6 @@ static char *merged_bytes(enum merge_kind kind, struct profile *const *profiles,
         for (size_t i = 0; i < n; i++)
                 cr_assert_eq(merge_add(merge, profiles[order[i]], &diags), 0);
         r = merge_result(merge, &exact, &diags, &profile);
-        diags_print(&diags, stderr, DIAG_ERROR, false);
         cr_assert(r == 0 || r == PROFILE_E_INVALID, "%d", r);
         if (!r) {
                 text = bytes(profile);
