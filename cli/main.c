@@ -22,6 +22,7 @@ static const struct verb {
         { "run", verb_run, "run a program under a profile, enforced, and log what was refused" },
         { "verify", verb_verify, "run a program with and without a profile and compare the outcome" },
         { "events", verb_events, "show a file of recorded events" },
+        { "import", verb_import, "read audit records or strace output into a file of events" },
         { "profile", verb_profile, "check and explain profiles" },
 };
 

@@ -8,5 +8,8 @@ int profile_verb_convert(int argc, char **argv);
 int profile_verb_diff(int argc, char **argv);
 int profile_verb_dry_run_profile(int argc, char **argv);
 int profile_verb_explain(int argc, char **argv);
+int profile_verb_from_events(int argc, char **argv);
+int profile_verb_replay(int argc, char **argv);
+int profile_verb_tighten(int argc, char **argv);
 int profile_verb_merge(int argc, char **argv);
 int profile_verb_simulate(int argc, char **argv);

@@ -8,4 +8,5 @@ int verb_record(int argc, char **argv);
 int verb_run(int argc, char **argv);
 int verb_verify(int argc, char **argv);
 int verb_events(int argc, char **argv);
+int verb_import(int argc, char **argv);
 int verb_profile(int argc, char **argv);

@@ -55,6 +55,8 @@ void completeness_text(const struct completeness *completeness, struct buf *to) 
                 buf_puts(to, "0.01 % or less");
         else
                 buf_printf(to, percent < 1 ? "%.2f %%" : "%.0f %%", percent);
+        if (completeness->first_ns == 0)
+                return; /* some of it has no time: a log that was imported */
         buf_puts(to, "; the last new one appeared ");
         put_seconds(to, completeness->last_new_ns - completeness->first_ns);
         buf_puts(to, " into a recording of ");

@@ -256,6 +256,9 @@ static int add_args(struct seen *seen, const struct event *event) {
         add_masks(seen, event, mask);
         if (event->flags & EVENT_MERGED_ARGS)
                 seen->blurred = true;
+        for (unsigned i = 0; i < EVENT_N_ARGS; i++)
+                if (mask[i] && event->flags & EVENT_UNKNOWN_ARG(i))
+                        seen->blurred = true;
         if (seen->blurred)
                 return 0;
         for (size_t i = 0; i < EVENT_N_ARGS; i++) {

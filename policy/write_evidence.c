@@ -56,7 +56,8 @@ static json_t *time_of(uint64_t ns) {
         char text[40];
         struct tm tm;
 
-        if (!gmtime_r(&seconds, &tm) || strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm) == 0)
+        if (ns == 0 || !gmtime_r(&seconds, &tm) ||
+            strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm) == 0)
                 return json_null();
         return json_sprintf("%s.%09uZ", text, (unsigned)(ns % 1000000000));
 }

@@ -139,8 +139,13 @@ static void put_call(struct buf *to, const struct event *event) {
         buf_printf(to, ",\"syscall_raw\":%" PRIu32, event->nr);
         put_key_text(to, "arch", arch ? arch->name : "unknown");
         buf_printf(to, ",\"arch_raw\":%" PRIu32 ",\"args\":[", event->arch);
-        for (size_t i = 0; i < EVENT_N_ARGS; i++)
-                buf_printf(to, "%s\"0x%" PRIx64 "\"", i > 0 ? "," : "", event->args[i]);
+        for (size_t i = 0; i < EVENT_N_ARGS; i++) {
+                buf_puts(to, i > 0 ? "," : "");
+                if (event->flags & EVENT_UNKNOWN_ARG(i))
+                        buf_puts(to, "null");
+                else
+                        buf_printf(to, "\"0x%" PRIx64 "\"", event->args[i]);
+        }
         buf_putc(to, ']');
         if (event->detail[0]) {
                 put_key_text(to, "detail", event->detail);

@@ -77,8 +77,13 @@ void event_text_args(struct buf *to, const struct event *event) {
                 put_clean(to, event->detail);
                 return;
         }
-        for (size_t i = 0; i < n; i++)
-                buf_printf(to, "%s0x%" PRIx64, i > 0 ? ", " : "", event->args[i]);
+        for (size_t i = 0; i < n; i++) {
+                buf_puts(to, i > 0 ? ", " : "");
+                if (event->flags & EVENT_UNKNOWN_ARG(i))
+                        buf_putc(to, '?');
+                else
+                        buf_printf(to, "0x%" PRIx64, event->args[i]);
+        }
 }
 
 void event_text_call(struct buf *to, const struct event *event) {

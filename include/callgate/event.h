@@ -26,6 +26,9 @@ enum event_flag {
         EVENT_OBSERVED = 1u << 3, /* the profile allows the call; it was notified only to be seen */
         EVENT_ASSUMED = 1u << 4,  /* never notified: every program needs it (record only) */
 };
+/* Nobody saw the register of argument i (a log without arguments, a text where a string stands for the
+ * address); args[i] is 0 then. */
+#define EVENT_UNKNOWN_ARG(i) (1u << (8 + (i)))
 
 enum event_answer {
         EVENT_ANSWER_NONE,     /* nobody was there any more */
