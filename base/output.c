@@ -80,6 +80,11 @@ int output_open(struct output *output, const char *path) {
                 output->stream = stdout;
                 return 0;
         }
+        /* The folder alone would not tell: a nameless file is made in it, whatever name follows. */
+        if (!*path)
+                return -ENOENT;
+        if (path[strlen(path) - 1] == '/')
+                return -EISDIR;
         output->path = strdup(path);
         if (!output->path)
                 return error_origin(-ENOMEM);
