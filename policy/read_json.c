@@ -309,6 +309,11 @@ int json_document_read(const char *bytes, size_t n, struct diags *diags, struct 
         if (n > PROFILE_BYTES_MAX)
                 r = complain(&scan, "longer than %llu MiB; no profile is that large",
                              PROFILE_BYTES_MAX >> 20);
+        else if (n >= 3 && !memcmp(bytes, "\xef\xbb\xbf", 3))
+                r = complain(
+                        &scan,
+                        "begins with a byte order mark%.0llu, which runtimes refuse; save it without one",
+                        0);
         else
                 r = scan_text(&scan);
         if (!r)

@@ -45,9 +45,6 @@ const char *syntax_hint(const char *bytes, size_t n, unsigned line, unsigned col
                 at++;
         if (at == n)
                 return "; the file is empty, a profile is an object with defaultAction and syscalls";
-        if (n >= 3 && !memcmp(bytes, "\xef\xbb\xbf", 3) && line == 1)
-                return "; the file begins with a byte order mark, which runtimes refuse: save it without "
-                       "one";
         end = start < n ? memchr(text, '\n', n - start) : NULL;
         length = end ? (size_t)(end - text) : n - start;
         if (holds(text, length, "{{") || holds(text, length, "{%"))
