@@ -8,8 +8,9 @@
 
 #include "base/error.h"
 #include "policy/alternatives.h"
-#include "policy/filter.h"
+#include "policy/explain_internal.h"
 #include "policy/match.h"
+#include "policy/risk.h"
 #include "syscalls/names.h"
 #include "syscalls/table.h"
 
@@ -18,77 +19,6 @@
 #include <string.h>
 
 #define WIDTH 100 /* columns of a list of names */
-
-static const char *in_words(uint32_t action, char *buf, size_t size) {
-        unsigned data = action & SECCOMP_RET_DATA;
-        const char *name = strerrorname_np((int)data);
-
-        switch (action & SECCOMP_RET_ACTION_FULL) {
-        case SECCOMP_RET_ALLOW:
-                return "allowed";
-        case SECCOMP_RET_LOG:
-                return "allowed and logged";
-        case SECCOMP_RET_ERRNO:
-                if (!data)
-                        return "not carried out, but reported as done";
-                if (name)
-                        snprintf(buf, size, "refused with %s", name);
-                else
-                        snprintf(buf, size, "refused with errno %u", data);
-                return buf;
-        case SECCOMP_RET_TRAP:
-                return "refused with a SIGSYS that the program may handle";
-        case SECCOMP_RET_TRACE:
-                return "left to a tracer, refused with ENOSYS where there is none";
-        case SECCOMP_RET_USER_NOTIF:
-                return "left to a supervisor";
-        case SECCOMP_RET_KILL_THREAD:
-                return "deadly to the thread";
-        default:
-                return "deadly to the process";
-        }
-}
-
-/* "flags & 0x7e020000 == 0x0": the argument by its name where the table has one. */
-static void print_condition(FILE *to, const struct condition *condition, const struct syscall_row *row) {
-        char text[96], arg[8];
-        size_t n;
-
-        condition_text(condition, text, sizeof(text));
-        n = (size_t)snprintf(arg, sizeof(arg), "arg%u", condition->index);
-        if (row && condition->index < row->n_args && row->args[condition->index].name)
-                fprintf(to, "%s%s", row->args[condition->index].name, text + n);
-        else
-                fputs(text, to);
-}
-
-static void print_alternative(FILE *to, const struct profile *profile, const struct alternative *alternative,
-                              const struct syscall_row *row) {
-        char words[64];
-
-        fputs(in_words(alternative->action, words, sizeof(words)), to);
-        for (size_t i = 0; i < alternative->n_conditions; i++) {
-                fputs(i ? " and " : " when ", to);
-                print_condition(to, &alternative->conditions[i], row);
-        }
-        fprintf(to, " (%s)", profile->rules[alternative->rule].place);
-}
-
-static void print_call(FILE *to, const struct profile *profile, const struct arch_rules *rules,
-                       const struct call_rules *call, const char *name, const char *between) {
-        const struct syscall_row *row = name ? syscall_row(name) : NULL;
-        const struct alternative *alternatives = &rules->alternatives[call->first];
-        char words[64];
-
-        for (size_t i = 0; i < call->n; i++) {
-                if (i)
-                        fputs(between, to);
-                print_alternative(to, profile, &alternatives[i], row);
-        }
-        if (alternatives[0].n_conditions)
-                fprintf(to, "%sotherwise %s (defaultAction)", between,
-                        in_words(profile->default_action, words, sizeof(words)));
-}
 
 /* Names one after the other, in lines of WIDTH columns behind a left margin. */
 struct paragraph {
@@ -127,41 +57,83 @@ static int compare_lines(const void *left, const void *right) {
         return r ? r : strcmp(a->name, b->name);
 }
 
+bool explain_wants(const struct explain_filter *filter, const struct explained *explained,
+                   const struct call_rules *rules, const char *name) {
+        bool refuses = !explain_runs(explained->profile->default_action);
+
+        if (filter->risky && !risk_find(name))
+                return false;
+        if (!filter->blocked)
+                return true;
+        if (!rules)
+                return refuses;
+        for (size_t i = 0; i < rules->n; i++) {
+                const struct alternative *alternative = &explained->rules->alternatives[rules->first + i];
+
+                if (!explain_runs(alternative->action))
+                        return true;
+        }
+        return explained->rules->alternatives[rules->first].n_conditions && refuses;
+}
+
 struct survey {
-        struct line *lines; /* of calls whose verdict needs no arguments */
+        struct line *lines; /* of calls whose verdict needs no arguments, by action, family and name */
         size_t n_lines;
         size_t n_calls, n_conditional;
 };
 
-static const struct arch_rules *rules_of(const struct profile *profile, const struct arch *arch) {
-        return match_table_arch(profile->match, arch->audit);
+static struct explained look(const struct profile *profile, const struct arch *arch) {
+        return (struct explained){ .profile = profile,
+                                   .arch = arch,
+                                   .rules = match_table_arch(profile->match, arch->audit) };
 }
 
-static int survey_arch(const struct profile *profile, const struct arch *arch, struct survey *ret) {
-        const struct arch_rules *rules = rules_of(profile, arch);
+/* What always happens to a call. False when that depends on its arguments. */
+static bool always(const struct explained *explained, const struct call_rules *call, uint32_t *ret) {
+        const struct alternative *first = call ? &explained->rules->alternatives[call->first] : NULL;
+
+        if (first && first->n_conditions)
+                return false;
+        *ret = first ? first->action : explained->profile->default_action;
+        return true;
+}
+
+/* Is it on the other architecture just as here? */
+static bool same_there(const struct explained *there, const char *name, uint32_t action) {
+        int nr = syscall_number(there->arch, name);
+        uint32_t other;
+
+        return nr >= 0 && always(there, arch_rules_find(there->rules, (uint32_t)nr), &other) &&
+               other == action;
+}
+
+/* than: what is the same there is counted, but not listed. */
+static int survey_arch(const struct explained *here, const struct explain_filter *filter,
+                       const struct explained *than, struct survey *ret) {
         struct survey survey = { 0 };
-        uint32_t cursor = 0, nr;
+        uint32_t cursor = 0, nr, action;
         const char *name;
 
-        while (syscall_next(arch, &cursor, &nr))
+        while (syscall_next(here->arch, &cursor, &nr))
                 survey.n_calls++;
         survey.lines = calloc(survey.n_calls ? survey.n_calls : 1, sizeof(*survey.lines));
         if (!survey.lines)
                 return error_origin(-ENOMEM);
         cursor = 0;
-        while ((name = syscall_next(arch, &cursor, &nr))) {
-                const struct call_rules *call = arch_rules_find(rules, nr);
-                const struct syscall_row *row = syscall_row(name);
+        while ((name = syscall_next(here->arch, &cursor, &nr))) {
+                const struct call_rules *call = arch_rules_find(here->rules, nr);
+                const struct syscall_row *row = explain_row(here->arch, nr, name);
 
-                if (call && rules->alternatives[call->first].n_conditions) {
-                        survey.n_conditional++;
+                if (!explain_wants(filter, here, call, name))
                         continue;
-                }
-                survey.lines[survey.n_lines++] = (struct line){
-                        .name = name,
-                        .family = row && row->family ? row->family : "other",
-                        .action = call ? rules->alternatives[call->first].action : profile->default_action,
-                };
+                if (!always(here, call, &action))
+                        survey.n_conditional++;
+                else if (!than || !same_there(than, name, action))
+                        survey.lines[survey.n_lines++] = (struct line){
+                                .name = name,
+                                .family = row && row->family ? row->family : "other",
+                                .action = action,
+                        };
         }
         qsort(survey.lines, survey.n_lines, sizeof(*survey.lines), compare_lines);
         *ret = survey;
@@ -175,7 +147,7 @@ static void print_table(const struct survey *survey, FILE *to) {
                 for (j = i; j < survey->n_lines && survey->lines[j].action == survey->lines[i].action; j++)
                         ;
                 fprintf(to, "\n%zu %s %s:\n", j - i, j - i == 1 ? "call is" : "calls are",
-                        in_words(survey->lines[i].action, words, sizeof(words)));
+                        explain_action(survey->lines[i].action, words, sizeof(words)));
                 for (size_t k = i; k < j;) {
                         const char *family = survey->lines[k].family;
                         struct paragraph paragraph = { .to = to, .margin = 13, .column = 13 };
@@ -188,31 +160,46 @@ static void print_table(const struct survey *survey, FILE *to) {
         }
 }
 
-static void print_conditional(const struct profile *profile, const struct arch *arch, FILE *to) {
-        const struct arch_rules *rules = rules_of(profile, arch);
-        uint32_t cursor = 0, nr;
+static void print_conditional(const struct explained *here, const struct explain_filter *filter, FILE *to) {
+        struct explained explained = *here;
+        uint32_t cursor = 0, nr, action;
         bool begun = false;
         const char *name;
 
-        while ((name = syscall_next(arch, &cursor, &nr))) {
-                const struct call_rules *call = arch_rules_find(rules, nr);
+        while ((name = syscall_next(here->arch, &cursor, &nr))) {
+                const struct call_rules *call = arch_rules_find(here->rules, nr);
 
-                if (!call || !rules->alternatives[call->first].n_conditions)
+                if (always(here, call, &action) || !explain_wants(filter, here, call, name))
                         continue;
                 if (!begun)
                         fputs("\nDepends on the arguments:\n", to);
                 begun = true;
                 fprintf(to, "  %s: ", name);
-                print_call(to, profile, rules, call, name, "; ");
+                explained.row = explain_row(here->arch, nr, name);
+                explain_print_call(&explained, call, "; ", to);
                 fputc('\n', to);
         }
+}
+
+static void print_counts(const struct arch *arch, const struct survey *survey, FILE *to) {
+        char words[64];
+
+        fprintf(to, "%s: %zu calls known, %zu of them by their arguments", arch->name, survey->n_calls,
+                survey->n_conditional);
+        for (size_t j = 0, k; j < survey->n_lines; j = k) {
+                for (k = j; k < survey->n_lines && survey->lines[k].action == survey->lines[j].action; k++)
+                        ;
+                fprintf(to, ", %zu %s", k - j,
+                        explain_action(survey->lines[j].action, words, sizeof(words)));
+        }
+        fputs("\n", to);
 }
 
 static void print_head(const struct profile *profile, FILE *to) {
         char words[64];
 
         fprintf(to, "A call that no rule names is %s.\n",
-                in_words(profile->default_action, words, sizeof(words)));
+                explain_action(profile->default_action, words, sizeof(words)));
         fputs("Architectures:", to);
         for (size_t i = 0; i < profile->n_archs; i++)
                 fprintf(to, "%s %s", i ? "," : "", profile->archs[i].arch->name);
@@ -221,67 +208,55 @@ static void print_head(const struct profile *profile, FILE *to) {
                 fprintf(to, "Calls left to a supervisor go to %s.\n", profile->listener_path);
 }
 
-int profile_explain(const struct profile *resolved, FILE *to) {
-        int r;
+/* Of one architecture: all of it, or what is otherwise than on the first one. */
+static int explain_arch(const struct explained *here, const struct explained *first,
+                        const struct explain_filter *filter, FILE *to) {
+        static const struct explain_filter all;
+        struct survey survey = { 0 }, other = { 0 };
+        int r = survey_arch(here, &all, NULL, &survey);
 
-        print_head(resolved, to);
-        for (size_t i = 0; i < resolved->n_archs; i++) {
-                const struct arch *arch = resolved->archs[i].arch;
-                struct survey survey = { 0 };
-
-                r = survey_arch(resolved, arch, &survey);
-                if (r)
-                        return error_trace(r);
-                if (!i) {
-                        print_table(&survey, to);
-                        print_conditional(resolved, arch, to);
-                        fputc('\n', to);
-                }
-                fprintf(to, "%s: %zu calls known, %zu of them by their arguments", arch->name,
-                        survey.n_calls, survey.n_conditional);
-                for (size_t j = 0, k; j < survey.n_lines; j = k) {
-                        char words[64];
-
-                        for (k = j; k < survey.n_lines && survey.lines[k].action == survey.lines[j].action;
-                             k++)
-                                ;
-                        fprintf(to, ", %zu %s", k - j,
-                                in_words(survey.lines[j].action, words, sizeof(words)));
-                }
-                fputs("\n", to);
-                free(survey.lines);
+        if (!r)
+                r = survey_arch(here, filter, first, &other);
+        if (!r) {
+                fputc('\n', to);
+                print_counts(here->arch, &survey, to);
+                if (first && (other.n_lines || other.n_conditional))
+                        fprintf(to, "Not as on %s, or not there:\n", first->arch->name);
+                print_table(&other, to);
+                if (!first || filter->blocked || filter->risky)
+                        print_conditional(here, filter, to);
         }
-        return ferror(to) ? error_origin(-EIO) : 0;
+        free(survey.lines);
+        free(other.lines);
+        return error_trace(r);
 }
 
-int profile_explain_call(const struct profile *resolved, const char *name, FILE *to) {
-        bool known = false;
-        char words[64];
+int profile_explain_list(const struct profile *resolved, const struct explain_filter *filter, FILE *to) {
+        struct explained first = look(resolved, resolved->archs[0].arch);
+        int r = 0;
 
-        for (size_t i = 0; i < resolved->n_archs; i++) {
-                const struct arch *arch = resolved->archs[i].arch;
-                const struct arch_rules *rules = rules_of(resolved, arch);
-                const struct call_rules *call;
-                uint32_t nr;
-                int through;
+        print_head(resolved, to);
+        for (size_t i = 0; !r && i < resolved->n_archs; i++) {
+                struct explained here = look(resolved, resolved->archs[i].arch);
 
-                if (!rule_numbers(arch, name, &nr, &through))
-                        continue;
-                known = true;
-                call = arch_rules_find(rules, nr);
-                if ((int32_t)nr >= 0)
-                        fprintf(to, "%s, %s (number %" PRIu32 "): ", name, arch->name, nr);
-                else
-                        fprintf(to, "%s, %s (behind %s only): ", name, arch->name,
-                                syscall_name(arch, (uint32_t)through));
-                if (call)
-                        print_call(to, resolved, rules, call, name, ";\n    ");
-                else
-                        fprintf(to, "%s (defaultAction)",
-                                in_words(resolved->default_action, words, sizeof(words)));
-                fputc('\n', to);
+                r = explain_arch(&here, i ? &first : NULL, filter, to);
         }
-        if (!known)
-                return PROFILE_E_INVALID;
-        return ferror(to) ? error_origin(-EIO) : 0;
+        if (!r && filter->risky) {
+                fputs("\nWhy they are a risk:\n", to);
+                for (size_t i = 0; i < risks_n; i++) {
+                        int nr = syscall_number(first.arch, risks[i].name);
+
+                        if (nr >= 0 &&
+                            explain_wants(filter, &first, arch_rules_find(first.rules, (uint32_t)nr),
+                                          risks[i].name))
+                                fprintf(to, "  %s %s\n", risks[i].name, risks[i].why);
+                }
+        }
+        return r ? error_trace(r) : ferror(to) ? error_origin(-EIO) : 0;
+}
+
+int profile_explain(const struct profile *resolved, FILE *to) {
+        static const struct explain_filter all;
+
+        return error_trace(profile_explain_list(resolved, &all, to));
 }
