@@ -23,7 +23,7 @@
 #include <string.h>
 
 #define ACTIONS_MAX 64
-#define ROUNDS_MAX  4
+#define ROUNDS_MAX  8
 
 struct dry_run {
         const struct profile *profile;
@@ -37,6 +37,7 @@ struct dry_run {
         bool write_left;          /* write would have been notified */
         char **always;            /* names that are asked whatever their arguments; owned */
         size_t n_always;
+        struct profile *stricter; /* the profile with those refused; NULL while there are none */
 };
 
 static bool runs(uint32_t action) {
@@ -218,23 +219,6 @@ static void leave_write(struct dry_run *run) {
         }
 }
 
-/* Names whose conditions the runtime's libseccomp would not compile as they are meant. */
-static void ask_always(struct dry_run *run) {
-        for (size_t k = 0; k < run->n_always; k++) {
-                struct verdict_name *name = find_name(&run->verdicts, run->verdicts.n_names, run->always[k]);
-
-                for (size_t i = 0; i < run->verdicts.n_archs; i++) {
-                        uint32_t nr;
-                        int through;
-
-                        if (rule_numbers(run->verdicts.archs[i].arch, run->always[k], &nr, &through))
-                                replace(&run->verdicts.archs[i], nr, region_value(run->regions, run->ask));
-                }
-                if (name)
-                        name->region = region_value(run->regions, run->ask);
-        }
-}
-
 /* From the profile's answers to those of the result. */
 static int ask(struct dry_run *run) {
         struct verdicts *verdicts = &run->verdicts;
@@ -261,15 +245,24 @@ static int ask(struct dry_run *run) {
                 return error_trace(r);
         if (!run->options->log && run->options->runtime == DRY_RUN_RUNC)
                 leave_write(run);
-        ask_always(run);
         return error_trace(regions_error(run->regions));
 }
 
 /* ---- what is said ---- */
 
-static int note_always(struct dry_run *run, const char *name) {
-        char **grown = reallocarray(run->always, run->n_always + 1, sizeof(*grown));
+static bool asked_always(const struct dry_run *run, const char *name) {
+        for (size_t i = 0; i < run->n_always; i++)
+                if (!strcmp(run->always[i], name))
+                        return true;
+        return false;
+}
 
+static int note_always(struct dry_run *run, const char *name) {
+        char **grown;
+
+        if (asked_always(run, name))
+                return 0;
+        grown = reallocarray(run->always, run->n_always + 1, sizeof(*grown));
         if (!grown)
                 return error_origin(-ENOMEM);
         run->always = grown;
@@ -278,6 +271,75 @@ static int note_always(struct dry_run *run, const char *name) {
                 return error_origin(-ENOMEM);
         run->n_always++;
         return 0;
+}
+
+static bool has_conditions(const struct profile *profile, const char *name) {
+        for (size_t i = 0; i < profile->n_rules; i++)
+                if (profile->rules[i].n_conditions && rule_has_name(&profile->rules[i], name))
+                        return true;
+        return false;
+}
+
+static bool goes_through(const struct dry_run *run, const char *name, const char *shared) {
+        for (size_t i = 0; i < run->profile->n_archs; i++) {
+                const struct arch *arch = run->profile->archs[i].arch;
+                int through, nr = syscall_number(arch, shared);
+                uint32_t direct;
+
+                if (nr >= 0 && rule_numbers(arch, name, &direct, &through) && through == nr)
+                        return true;
+        }
+        return false;
+}
+
+/* A name to be asked always; of a call behind which others stand, those of them that have conditions. */
+static int ask_always(struct dry_run *run, const char *name) {
+        bool any = false;
+        int r = 0;
+
+        for (size_t i = 0; !r && i < run->profile->n_rules; i++) {
+                const struct rule *rule = &run->profile->rules[i];
+
+                for (size_t j = 0; !r && rule->n_conditions && j < rule->n_names; j++)
+                        if (goes_through(run, rule->names[j], name)) {
+                                any = true;
+                                r = note_always(run, rule->names[j]);
+                        }
+        }
+        return error_trace(r ? r : any && !has_conditions(run->profile, name) ? 0 : note_always(run, name));
+}
+
+/* The profile in which these names have no rule but one that refuses. */
+static int make_stricter(struct dry_run *run) {
+        cleanup_profile struct profile *copy = NULL;
+        struct diags unheard = DIAGS_INIT;
+        int r = profile_copy(run->profile, &copy);
+
+        for (size_t i = 0; !r && i < copy->n_rules; i++) {
+                struct rule *rule = &copy->rules[i];
+                size_t kept = 0;
+
+                for (size_t j = 0; j < rule->n_names; j++)
+                        if (asked_always(run, rule->names[j]))
+                                free(rule->names[j]);
+                        else
+                                rule->names[kept++] = rule->names[j];
+                rule->n_names = kept;
+        }
+        if (!r && runs(copy->default_action)) {
+                struct rule *rule;
+
+                r = profile_add_rule(copy, &rule);
+                if (!r)
+                        rule->action = SECCOMP_RET_KILL_PROCESS;
+                for (size_t i = 0; !r && i < run->n_always; i++)
+                        r = rule_add_name(rule, run->always[i]);
+        }
+        run->stricter = profile_free(run->stricter);
+        if (!r)
+                r = profile_resolve(copy, run->context, &unheard, &run->stricter);
+        diags_deinit(&unheard);
+        return error_trace(r);
 }
 
 static const char *asked_word(const struct dry_run *run) {
@@ -347,7 +409,8 @@ static int ask_first(struct profile *profile, uint32_t ask) {
                 for (size_t i = 0; i < profile->n_rules; i++)
                         if ((profile->rules[i].action == ask) == !pass)
                                 rules[n++] = profile->rules[i];
-        memcpy(profile->rules, rules, n * sizeof(*rules));
+        if (n)
+                memcpy(profile->rules, rules, n * sizeof(*rules));
         free(rules);
         return 0;
 }
@@ -392,31 +455,42 @@ static int finish(struct dry_run *run, struct profile *profile) {
         return error_trace(r);
 }
 
+/* Is it about a call that could be asked always instead? */
+static bool can_give_way(const struct dry_run *run, const struct diag *item) {
+        return item->id && item->place &&
+               (!strcmp(item->id, "libseccomp-shape") || !strcmp(item->id, "not-expressible")) &&
+               syscall_known(item->place) && !asked_always(run, item->place);
+}
+
 /* One attempt; *ret_again when some name has to be asked always. */
 static int attempt(struct dry_run *run, bool last, bool *ret_again, struct profile **ret) {
         const struct express_options how = { .leeway = EXPRESS_NARROWER };
         struct diags inner = DIAGS_INIT;
+        size_t n_before = run->n_always;
         int r;
 
-        *ret_again = false;
-        r = verdicts_init(&run->verdicts, run->regions, run->profile);
+        r = run->n_always ? make_stricter(run) : 0;
+        if (!r)
+                r = verdicts_init(&run->verdicts, run->regions,
+                                  run->stricter ? run->stricter : run->profile);
         if (!r)
                 r = ask(run);
         if (!r)
                 r = express(&run->verdicts, run->context, &how, &inner, ret);
-        for (size_t i = 0; !r && !last && i < inner.n; i++) {
-                if (!inner.items[i].id || strcmp(inner.items[i].id, "libseccomp-shape"))
-                        continue;
-                *ret_again = true;
-                r = note_always(run, inner.items[i].place);
-        }
-        if (r == PROFILE_E_INVALID || (!r && !*ret_again)) {
-                int r_carry = carry_over(run, &inner, !r);
+        if (!last && (!r || r == PROFILE_E_INVALID)) {
+                int r_always = 0;
 
-                r = r_carry ? r_carry : r;
+                for (size_t i = 0; !r_always && i < inner.n; i++)
+                        if (can_give_way(run, &inner.items[i]))
+                                r_always = ask_always(run, inner.items[i].place);
+                if (r_always || run->n_always > n_before)
+                        r = r_always;
         }
+        *ret_again = run->n_always > n_before;
         if (*ret_again)
                 *ret = profile_free(*ret);
+        else if (!r || r == PROFILE_E_INVALID)
+                r = carry_over(run, &inner, !r) ?: r;
         verdicts_deinit(&run->verdicts);
         diags_deinit(&inner);
         return error_trace(r);
@@ -455,6 +529,7 @@ int dry_run_profile(const struct profile *resolved, const struct profile_context
         for (size_t i = 0; i < run.n_always; i++)
                 free(run.always[i]);
         free(run.always);
+        profile_free(run.stricter);
         if (r)
                 return error_trace(r);
         *ret = profile;
