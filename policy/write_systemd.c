@@ -408,8 +408,13 @@ static void put_log(struct units *units) {
 
         uncover(units);
         if (units->word == WORD_LOG) {
+                size_t before = units->to->n;
+
                 list.key = "SystemCallLog=~";
                 put_calls(&list, wants_word, WORD_RUN);
+                /* A list of none would be no list. */
+                if (units->to->n == before)
+                        buf_puts(units->to, "SystemCallLog=@known\n");
                 return;
         }
         put_calls(&list, wants_word, WORD_LOG);
