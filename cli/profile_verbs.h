@@ -8,6 +8,7 @@ int profile_verb_convert(int argc, char **argv);
 int profile_verb_diff(int argc, char **argv);
 int profile_verb_dry_run_profile(int argc, char **argv);
 int profile_verb_explain(int argc, char **argv);
+int profile_verb_inspect(int argc, char **argv);
 int profile_verb_from_events(int argc, char **argv);
 int profile_verb_replay(int argc, char **argv);
 int profile_verb_tighten(int argc, char **argv);

@@ -20,6 +20,7 @@ static const struct verb {
         { "dry-run-profile", profile_verb_dry_run_profile,
           "write what a container runtime can load so that nothing is refused" },
         { "explain", profile_verb_explain, "say what a profile does, or what happens to one call" },
+        { "inspect", profile_verb_inspect, "say which filters a running program is under" },
         { "from-events", profile_verb_from_events, "write a profile that allows what was recorded" },
         { "replay", profile_verb_replay, "say which recorded calls a profile would refuse" },
         { "tighten", profile_verb_tighten, "drop what no recording used" },

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "policy/alternatives.h"
 #include "policy/explain_internal.h"
+#include "policy/explain_table.h"
 #include "policy/match.h"
 #include "policy/risk.h"
 #include "syscalls/names.h"
@@ -17,45 +18,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define WIDTH 100 /* columns of a list of names */
-
-/* Names one after the other, in lines of WIDTH columns behind a left margin. */
-struct paragraph {
-        FILE *to;
-        size_t margin, column;
-};
-
-static void paragraph_word(struct paragraph *paragraph, const char *word) {
-        size_t n = strlen(word);
-
-        if (paragraph->column > paragraph->margin && paragraph->column + 1 + n > WIDTH) {
-                fprintf(paragraph->to, "\n%*s", (int)paragraph->margin, "");
-                paragraph->column = paragraph->margin;
-        }
-        if (paragraph->column > paragraph->margin) {
-                fputc(' ', paragraph->to);
-                paragraph->column++;
-        }
-        fputs(word, paragraph->to);
-        paragraph->column += n;
-}
-
-/* One call of an architecture with what always happens to it. */
-struct line {
-        const char *name, *family;
-        uint32_t action;
-};
-
-static int compare_lines(const void *left, const void *right) {
-        const struct line *a = left, *b = right;
-        int r;
-
-        if (a->action != b->action)
-                return a->action > b->action ? -1 : 1; /* ALLOW has the greatest value */
-        r = strcmp(a->family, b->family);
-        return r ? r : strcmp(a->name, b->name);
-}
 
 bool explain_wants(const struct explain_filter *filter, const struct explained *explained,
                    const struct call_rules *rules, const char *name) {
@@ -77,7 +39,8 @@ bool explain_wants(const struct explain_filter *filter, const struct explained *
 }
 
 struct survey {
-        struct line *lines; /* of calls whose verdict needs no arguments, by action, family and name */
+        struct explain_line
+                *lines; /* of calls whose verdict needs no arguments, by action, family and name */
         size_t n_lines;
         size_t n_calls, n_conditional;
 };
@@ -129,35 +92,15 @@ static int survey_arch(const struct explained *here, const struct explain_filter
                 if (!always(here, call, &action))
                         survey.n_conditional++;
                 else if (!than || !same_there(than, name, action))
-                        survey.lines[survey.n_lines++] = (struct line){
+                        survey.lines[survey.n_lines++] = (struct explain_line){
                                 .name = name,
-                                .family = row && row->family ? row->family : "other",
+                                .family = explain_family(row),
                                 .action = action,
                         };
         }
-        qsort(survey.lines, survey.n_lines, sizeof(*survey.lines), compare_lines);
+        explain_lines_sort(survey.lines, survey.n_lines);
         *ret = survey;
         return 0;
-}
-
-static void print_table(const struct survey *survey, FILE *to) {
-        char words[64];
-
-        for (size_t i = 0, j; i < survey->n_lines; i = j) {
-                for (j = i; j < survey->n_lines && survey->lines[j].action == survey->lines[i].action; j++)
-                        ;
-                fprintf(to, "\n%zu %s %s:\n", j - i, j - i == 1 ? "call is" : "calls are",
-                        explain_action(survey->lines[i].action, words, sizeof(words)));
-                for (size_t k = i; k < j;) {
-                        const char *family = survey->lines[k].family;
-                        struct paragraph paragraph = { .to = to, .margin = 13, .column = 13 };
-
-                        fprintf(to, "  %-10s ", family);
-                        for (; k < j && !strcmp(survey->lines[k].family, family); k++)
-                                paragraph_word(&paragraph, survey->lines[k].name);
-                        fputc('\n', to);
-                }
-        }
 }
 
 static void print_conditional(const struct explained *here, const struct explain_filter *filter, FILE *to) {
@@ -182,16 +125,9 @@ static void print_conditional(const struct explained *here, const struct explain
 }
 
 static void print_counts(const struct arch *arch, const struct survey *survey, FILE *to) {
-        char words[64];
-
         fprintf(to, "%s: %zu calls known, %zu of them by their arguments", arch->name, survey->n_calls,
                 survey->n_conditional);
-        for (size_t j = 0, k; j < survey->n_lines; j = k) {
-                for (k = j; k < survey->n_lines && survey->lines[k].action == survey->lines[j].action; k++)
-                        ;
-                fprintf(to, ", %zu %s", k - j,
-                        explain_action(survey->lines[j].action, words, sizeof(words)));
-        }
+        explain_lines_count(survey->lines, survey->n_lines, to);
         fputs("\n", to);
 }
 
@@ -222,7 +158,7 @@ static int explain_arch(const struct explained *here, const struct explained *fi
                 print_counts(here->arch, &survey, to);
                 if (first && (other.n_lines || other.n_conditional))
                         fprintf(to, "Not as on %s, or not there:\n", first->arch->name);
-                print_table(&other, to);
+                explain_lines_print(other.lines, other.n_lines, to);
                 if (!first || filter->blocked || filter->risky)
                         print_conditional(here, filter, to);
         }
