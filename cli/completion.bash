@@ -47,9 +47,15 @@ _callgate() {
                 ;;
         profile)
                 if ((COMP_CWORD == 2)); then
-                        mapfile -t COMPREPLY < <(compgen -W 'check explain --help' -- "$current")
+                        mapfile -t COMPREPLY < <(compgen -W 'check diff explain merge simulate --help' -- "$current")
                 elif [[ $current == -* ]]; then
-                        mapfile -t COMPREPLY < <(compgen -W '--help' -- "$current")
+                        options='--help'
+                        case ${COMP_WORDS[2]} in
+                        diff) options='--subset --json --arch --cap --kernel --dialect --help' ;;
+                        merge) options='--output --intersect --approximate --max-alternatives --arch --cap --kernel --dialect --help' ;;
+                        simulate) options='--events --json --arch --cap --kernel --dialect --help' ;;
+                        esac
+                        mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
                 else
                         compopt -o default
                 fi
