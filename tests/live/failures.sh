@@ -16,7 +16,7 @@ refused() {
   limited "$@" >out.text 2>err.text </dev/null
   got=$?
   # What a check finds is its result, not an error message.
-  if [ "${2:-} ${3:-}" = "profile check" ]; then mv out.text err.text && : >out.text; fi
+  if [ "${2:-} ${3:-}" = "profile check" ]; then cat out.text >>err.text; : >out.text; fi
   if [ $got -ne "$status" ]; then fail "$name: exit status $got, not $status" err.text; else pass; fi
   has "$name: says why" err.text "$text"
   same "$name: nothing on standard output" "" "$(cat out.text)"

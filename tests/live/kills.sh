@@ -56,8 +56,9 @@ for i in $(seq 12); do
   whole_or_absent "callgate killed ($i)" "k$i/evidence.json"
   same "callgate killed ($i): nothing else is left" "" "$(find "k$i" -name '.*' -mindepth 1)"
 done
-# A launcher killed between two lines leaves a child that looks for its word a while before it gives up.
-expect_no_leftovers "callgate killed"
+# A launcher killed between two lines leaves a child that looks for its word a while (it cannot ask a clock) before
+# it gives up.
+PATIENCE=90 expect_no_leftovers "callgate killed"
 
 # ---- callgate is killed while it writes its result ----
 for i in $(seq 10); do
@@ -70,7 +71,7 @@ for i in $(seq 10); do
   whole_or_absent "killed at its end ($i)" "w$i/result.json"
   whole_or_absent "killed at its end ($i)" "w$i/evidence.json"
 done
-expect_no_leftovers "killed at its end"
+PATIENCE=90 expect_no_leftovers "killed at its end"
 
 # ---- the supervisor is killed: the program is not left waiting, callgate says what happened ----
 for i in $(seq 6); do

@@ -43,12 +43,12 @@ for verb in dry-run record; do
   until_true child_named $pid callgated
   supervisor=$(child_named $pid callgated)
   touch round.1
-  LIMIT=60 until_true test ! -e round.1
+  until_true test ! -e round.1
   before="$(fds $pid)"
   before_supervisor=$(fds "$supervisor")
   before_kib=$(kib "$supervisor")
   touch round.2
-  for i in $(seq 5); do until_true test ! -e round.2 && break; done
+  PATIENCE=120 until_true test ! -e round.2
   after="$(fds $pid)"
   after_supervisor=$(fds "$supervisor")
   after_kib=$(kib "$supervisor")

@@ -70,13 +70,12 @@ cd "$work" || exit 1
 
 # Processes of this test still alive (zombies do not count: they belong to whoever has to reap them).
 leftovers() {
-  local directory pid state
-  for directory in /proc/[0-9]*; do
-    pid=${directory#/proc/}
-    [ "$pid" = $$ ] || [ "$pid" = "$BASHPID" ] && continue
-    grep -qsa "CALLGATE_TEST_MARK=$mark" "$directory/environ" 2>/dev/null || continue
-    state=$(sed -n 's/^State:[[:space:]]*\(.\).*/\1/p' "$directory/status" 2>/dev/null)
-    [ "$state" = Z ] || [ -z "$state" ] || echo "$pid"
+  local file pid
+  # shellcheck disable=SC2013
+  for file in $(grep -lsa "CALLGATE_TEST_MARK=$mark" /proc/[0-9]*/environ 2>/dev/null); do
+    pid=${file#/proc/}
+    pid=${pid%/environ}
+    [ "$pid" = $$ ] || [ "$pid" = "$BASHPID" ] || grep -qs '^State:[[:space:]]*Z' "/proc/$pid/status" || echo "$pid"
   done
 }
 
@@ -140,14 +139,13 @@ absent() { # sentence path
 # A safety net only: no check depends on how long something took. 124 when it was needed.
 limited() { timeout -k 5 "${LIMIT:-60}" "$@"; }
 
-# Waits until a command succeeds, looking every 20 ms; 1 after 30 s.
+# Waits until a command succeeds, looking every 20 ms; 1 after $PATIENCE seconds.
 until_true() {
-  local i
-  for ((i = 0; i < 1500; i++)); do
-    "$@" >/dev/null 2>&1 && return 0
+  local end=$((SECONDS + ${PATIENCE:-30}))
+  until "$@" >/dev/null 2>&1; do
+    [ $SECONDS -lt $end ] || return 1
     sleep 0.02
   done
-  return 1
 }
 
 no_leftovers() { [ -z "$(leftovers)" ]; }
