@@ -125,7 +125,7 @@ static void print_conditional(const struct explained *here, const struct explain
 }
 
 static void print_counts(const struct arch *arch, const struct survey *survey, FILE *to) {
-        fprintf(to, "%s: %zu calls known, %zu of them by their arguments", arch->name, survey->n_calls,
+        fprintf(to, "%s: %zu calls known, %zu of them depend on the arguments", arch->name, survey->n_calls,
                 survey->n_conditional);
         explain_lines_count(survey->lines, survey->n_lines, to);
         fputs("\n", to);

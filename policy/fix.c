@@ -316,7 +316,8 @@ static int fix_fallbacks(struct fixer *fixer, bool time64) {
         if (!r && rule.n_names) {
                 r = remove_names(fixer, &uses, marked,
                                  time64 ? "errno-breaks-time64" : "errno-breaks-fallback");
-                if (!r)
+                /* Without a rule of its own a call gets the default's errno, which may be the right one. */
+                if (!r && fixer->profile->default_action != (SECCOMP_RET_ERRNO | ENOSYS))
                         r = add_fallback_rule(fixer, &rule,
                                               time64 ? "errno-breaks-time64" : "errno-breaks-fallback");
         }

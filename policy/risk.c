@@ -37,8 +37,8 @@ const struct risk risks[] = {
           "makes namespaces, and a new user namespace holds every capability over much kernel code",
           CLONE_NAMESPACES },
         { "clone3", RISK_HIGH,
-          "makes namespaces by flags in memory, which no filter can see; refuse it with ENOSYS and C "
-          "libraries take clone",
+          "makes namespaces by flags in memory, which no filter can see (refused with ENOSYS, C libraries "
+          "take clone)",
           0 },
         { "create_module", RISK_HIGH, MODULES, 0 },
         { "delete_module", RISK_HIGH, MODULES, 0 },
