@@ -89,7 +89,9 @@ static void leave_out(const struct check *check, const struct diags *done, struc
         diags->n = kept;
 }
 
-static void count(struct check *check, const struct diags *diags) {
+static void count(struct check *check, struct diags *diags) {
+        for (size_t i = 0; i < diags->n; i++)
+                diags->items[i].id = finding_id(&diags->items[i]);
         check->n_errors += diags->n_errors;
         check->n_warnings += diags->n_warnings;
         for (size_t i = 0; i < diags->n; i++)

@@ -8,6 +8,7 @@
 #include "policy_fixture.h"
 
 #include <dirent.h>
+#include <errno.h>
 
 static struct profile *read_text(const char *text) {
         struct diags diags = DIAGS_INIT;
