@@ -46,7 +46,7 @@ Test(completeness, good_and_turing) {
 Test(completeness, never_is_said_as_a_bound) {
         struct completeness completeness = COMPLETENESS_INIT;
 
-        completeness_add(&completeness, 5000, 0, 1200 * SECOND);
+        completeness_add(&completeness, 5000, SECOND, 1201 * SECOND);
         cr_expect_eq(completeness_chance_new(&completeness), 0);
         expect_text(
                 &completeness,
