@@ -47,10 +47,12 @@ _callgate() {
                 ;;
         profile)
                 if ((COMP_CWORD == 2)); then
-                        mapfile -t COMPREPLY < <(compgen -W 'check diff explain merge simulate --help' -- "$current")
+                        mapfile -t COMPREPLY < <(compgen -W 'check convert diff dry-run-profile explain merge simulate --help' -- "$current")
                 elif [[ $current == -* ]]; then
                         options='--help'
                         case ${COMP_WORDS[2]} in
+                        convert) options='--to --output --lossy --name --api --json --arch --cap --kernel --dialect --help' ;;
+                        dry-run-profile) options='--output --listener --metadata --log --runtime --arch --cap --kernel --dialect --help' ;;
                         diff) options='--subset --json --arch --cap --kernel --dialect --help' ;;
                         merge) options='--output --intersect --approximate --max-alternatives --arch --cap --kernel --dialect --help' ;;
                         simulate) options='--events --json --arch --cap --kernel --dialect --help' ;;

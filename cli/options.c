@@ -13,7 +13,7 @@
 #include "base/output.h"
 #include "cli/exit.h"
 #include "cli/say.h"
-#include "policy/read_oci.h"
+#include "policy/read.h"
 #include "policy/resolve.h"
 
 int options_profile(const char *path, struct profile **ret_written, struct profile **ret_resolved,

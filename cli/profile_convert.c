@@ -31,7 +31,7 @@ static const char help[] =
         "                  spo: SeccompProfile resource (YAML; JSON with --json)\n"
         "                  systemd: lines for a unit\n"
         "                  bpf: with -o the raw program; without, its instructions in words\n"
-        "  -o FILE         write there ('-': standard output, the default)\n"
+        "  -o, --output FILE  write there ('-': standard output, the default)\n"
         "  --lossy         write although something is lost\n"
         "  --name NAME     of the resource (default: from the profile or its file's name)\n"
         "  --api VERSION   of the resource: v1 (default) or v1beta1\n"
@@ -238,6 +238,7 @@ static int convert(struct conversion_options *options) {
 int profile_verb_convert(int argc, char **argv) {
         static const struct option long_options[] = {
                 { "help", no_argument, NULL, 'h' },
+                { "output", required_argument, NULL, 'o' },
                 { "to", required_argument, NULL, OPTION_TO },
                 { "lossy", no_argument, NULL, OPTION_LOSSY },
                 { "name", required_argument, NULL, OPTION_NAME },

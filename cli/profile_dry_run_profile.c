@@ -28,7 +28,7 @@ static const char help[] =
         "everything that FILE would refuse is notified to a listener, or logged by the kernel.\n"
         "What the runtime cannot notify is left allowed, and listed.\n"
         "\n"
-        "  -o FILE            write there ('-': standard output, the default)\n"
+        "  -o, --output FILE  write there ('-': standard output, the default)\n"
         "  --listener PATH    socket that the runtime hands the listener to\n"
         "  --metadata TEXT    handed over with it, beside FILE's name and digest\n"
         "  --log              log (SCMP_ACT_LOG) instead of notifying\n"
@@ -131,6 +131,7 @@ static int dry_run(struct options *options, const char *path) {
 int profile_verb_dry_run_profile(int argc, char **argv) {
         static const struct option long_options[] = {
                 { "help", no_argument, NULL, 'h' },
+                { "output", required_argument, NULL, 'o' },
                 { "listener", required_argument, NULL, OPTION_LISTENER },
                 { "metadata", required_argument, NULL, OPTION_METADATA },
                 { "log", no_argument, NULL, OPTION_LOG },

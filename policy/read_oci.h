@@ -4,7 +4,6 @@
 /* One profile, as an object of any dialect, into the reader's profile. What stands around it is
  * read_document.c's. */
 
-#include "policy/read.h"
 #include "policy/reader.h"
 
 void read_profile(struct reader *reader, const json_t *value);

@@ -6,7 +6,7 @@
 #include "policy/compile.h"
 #include "policy/explain.h"
 #include "policy/match.h"
-#include "policy/read_oci.h"
+#include "policy/read.h"
 #include "policy/resolve.h"
 #include "policy/simulate.h"
 #include "syscalls/names.h"

@@ -6,7 +6,7 @@
 #include "base/diag.h"
 #include "policy/compile.h"
 #include "policy/match.h"
-#include "policy/read_oci.h"
+#include "policy/read.h"
 #include "policy/resolve.h"
 #include "policy/simulate.h"
 #include "syscalls/names.h"

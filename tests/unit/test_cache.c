@@ -11,7 +11,7 @@
 
 #include "agent/cache.h"
 #include "policy/compile.h"
-#include "policy/read_oci.h"
+#include "policy/read.h"
 #include "policy/resolve.h"
 
 static char folder[64];

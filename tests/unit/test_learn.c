@@ -14,7 +14,7 @@
 #include "policy/compile.h"
 #include "policy/learn.h"
 #include "policy/match.h"
-#include "policy/read_oci.h"
+#include "policy/read.h"
 #include "policy/resolve.h"
 #include "policy/simulate.h"
 #include "policy/write_oci.h"

@@ -13,7 +13,7 @@
 
 #include "base/diag.h"
 #include "cli/report.h"
-#include "policy/read_oci.h"
+#include "policy/read.h"
 
 static const char *rule_text(void *data, const struct event *event) {
         return event->arch == AUDIT_ARCH_X86_64 ? data : "architectures";

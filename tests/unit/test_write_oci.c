@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/read_oci.h"
+#include "policy/read.h"
 #include "policy/write_oci.h"
 #include "syscalls/names.h"
 
