@@ -17,7 +17,7 @@ step() { printf '\n== %s (%d s)\n' "$*" "$SECONDS"; }
 
 build=(gcc libc6-dev cmake ninja-build pkg-config libseccomp-dev libuv1-dev libmsgpack-dev libjansson-dev
   libyaml-dev libcriterion-dev)
-tools=(clang-format-14 strace busybox-static dash bash python3-minimal perl-base git tar make nginx-light wrk
+tools=(clang-format-14 strace busybox-static dash bash python3 perl git tar make nginx-light wrk
   redis-server redis-tools runc procps util-linux)
 long=(gcc-multilib golang-go)
 
@@ -34,8 +34,18 @@ if [ ${#missing[@]} -gt 0 ]; then
   [ "$(id -u)" -eq 0 ] || root=(sudo)
   apt() { "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 "$@"; }
   apt update
-  # Servers are tried, never started as services.
+  # Servers are tried, never started as services: this is how packages are told.
+  policy=/usr/sbin/policy-rc.d
+  if [ ! -e $policy ]; then
+    trap '"${root[@]}" rm -f $policy' EXIT
+    printf '#!/bin/sh\nexit 101\n' | "${root[@]}" tee $policy >/dev/null
+    "${root[@]}" chmod 755 $policy
+  fi
   apt install -y --no-install-recommends "${missing[@]}" >/dev/null
+  if [ -n "$(trap -p EXIT)" ]; then
+    "${root[@]}" rm -f $policy
+    trap - EXIT
+  fi
 fi
 
 step "build: dev (ASan, UBSan)"

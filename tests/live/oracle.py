@@ -7,9 +7,11 @@ reading of the profile, and only names and verdicts are compared.
 
   oracle.py compare PROFILE [--final] [--timing A,B] --strace FILE[@32]... --report FILE...
   oracle.py recorded PROFILE [--timing A,B] --strace FILE[@32]...
+  oracle.py counts PROFILE --strace FILE --report FILE
 
 compare: exit 0 when the union over all straces equals the union over all reports, else 10 (run again). With
 --final, 1 unless every difference is a call named by --timing that some, but not all, runs of its side made.
+counts: for a program that does the same in each run, also how often is equal.
 recorded: every call strace saw is allowed by the profile, and every name it allows was seen or is one that
 a recorder must assume.
 """
@@ -162,6 +164,27 @@ def reported(path):
     return result
 
 
+def counts(profile, strace, report):
+    wanted, got = {}, {}
+    for arch, name, args, behind in trace(strace):
+        verdict = profile.verdict(arch, name, args, behind)
+        if verdict != ALLOW:
+            wanted[arch, name, verdict] = wanted.get((arch, name, verdict), 0) + 1
+    with open(report) as file:
+        document = json.load(file)
+    for row in document["rows"] + document["observed"]:
+        key = row["arch_raw"], row["syscall_name"], row["code_raw"]
+        got[key] = got.get(key, 0) + row["count"]
+    for key in sorted(set(wanted) | set(got)):
+        if wanted.get(key) != got.get(key):
+            print("  %s 0x%x: strace %s, callgate %s" % (key[1], key[2], wanted.get(key), got.get(key)))
+    received = document["ledger"]["received"]
+    if received != sum(got.values()):
+        print("  ledger: %d received, %d in rows" % (received, sum(got.values())))
+        return 1
+    return 0 if wanted == got and wanted else 1
+
+
 def group(rounds):
     """Per round the set of its 64-bit and 32-bit traces."""
     return set.union(*rounds), set.intersection(*rounds)
@@ -221,6 +244,8 @@ def main(argv):
             reports.append(word)
     if mode == "recorded":
         return recorded(profile, straces, timing)
+    if mode == "counts":
+        return counts(profile, straces[0], reports[0])
     # FILE and FILE@32 of one round belong together.
     rounds = {}
     for path in straces:
