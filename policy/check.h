@@ -26,6 +26,9 @@ int profile_check(const struct profile *profile, const struct profile_context *c
  * any other refusal of it is a finding? */
 bool check_is_fallback(const char *name);
 
+/* filter_compile() would have no objection to this resolved profile. False when in doubt. */
+bool check_surely_compiles(const struct profile *flat);
+
 /* One row for each id that a reader, the resolver, the compiler or a check gives: docs/FINDINGS.md has an
  * entry for each, and tests compare the two with the code. */
 struct finding {

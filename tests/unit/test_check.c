@@ -5,6 +5,8 @@
 #include "base/buf.h"
 #include "policy_fixture.h"
 
+#include <dirent.h>
+
 #define ALL_ARCHES "\"architectures\": [\"SCMP_ARCH_X86_64\", \"SCMP_ARCH_X86\", \"SCMP_ARCH_X32\"]"
 #define START                                                                                               \
         "{\"names\": [\"execve\", \"brk\", \"mmap\", \"mprotect\", \"munmap\", \"openat\", \"read\", "      \
@@ -367,4 +369,48 @@ Test(check, own_strict_profile) {
         cr_expect_eq(fixture.diags.n_errors, 0);
         cr_expect_null(diags_find(&fixture.diags, "start-call-missing", NULL, NULL));
         cr_expect_null(diags_find(&fixture.diags, "errno-breaks-fallback", NULL, "clone3"));
+}
+
+/* Whoever is not asked has no objection. */
+static void compiles_surely(const char *path, size_t *n_sure) {
+        static const char *const scmp[] = { "SCMP_ARCH_X86_64", "SCMP_ARCH_AARCH64" };
+
+        for (size_t i = 0; i < 2; i++) {
+                cleanup_profile struct profile *profile = NULL, *flat = NULL;
+                struct profile_context context = fixture_context(scmp[i]);
+                struct filter filter = FILTER_INIT;
+                struct diags diags = DIAGS_INIT;
+
+                if (!profile_read_file(path, &diags, &profile) &&
+                    !profile_resolve(profile, &context, &diags, &flat) && check_surely_compiles(flat)) {
+                        cr_expect_eq(filter_compile(flat, &diags, &filter), 0, "%s", path);
+                        ++*n_sure;
+                }
+                filter_deinit(&filter);
+                diags_deinit(&diags);
+        }
+}
+
+Test(check, surely_compiles, .timeout = 200) {
+        const char *corpus = getenv("CALLGATE_CORPUS");
+        char folders[2][4096] = { ROWS };
+        size_t n_sure = 0;
+
+        if (corpus)
+                snprintf(folders[1], sizeof(folders[1]), "%s/profiles", corpus);
+        for (size_t i = 0; i < (corpus ? 2 : 1); i++) {
+                DIR *dir = opendir(folders[i]);
+                struct dirent *entry;
+
+                cr_assert_not_null(dir);
+                while ((entry = readdir(dir))) {
+                        char path[4400];
+
+                        snprintf(path, sizeof(path), "%s/%s", folders[i], entry->d_name);
+                        if (entry->d_name[0] != '.')
+                                compiles_surely(path, &n_sure);
+                }
+                closedir(dir);
+        }
+        cr_expect_gt(n_sure, corpus ? 80 : 4, "%zu", n_sure);
 }
