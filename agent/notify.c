@@ -115,13 +115,51 @@ static int observe_listeners(const struct filter *enforcing, struct head *head) 
         return 0;
 }
 
-static int rewrite(const struct filter *enforcing, bool (*which)(uint32_t), struct filter *ret) {
+/*
+ * Calls that shells and servers make all the time and that never return EINTR by themselves. Where a profile
+ * refuses one of them, a dry run notifies it, and a signal may take it back.
+ */
+static const char *const fragile[] = {
+        "clone",  "clone3", "fork",       "vfork",        "execve",         "close",           "dup2",
+        "dup3",   "pipe",   "pipe2",      "stat",         "newfstatat",     "fstat",           "mmap",
+        "munmap", "brk",    "exit_group", "rt_sigaction", "rt_sigprocmask", "set_robust_list", "setpgid",
+        "getpid", "lseek",
+};
+
+static uint32_t verdict_of(const struct filter *filter, const struct arch *arch, int nr) {
+        struct seccomp_data data = { .arch = audit_of(arch), .nr = nr };
+
+        return filter_simulate(filter, &data, NULL);
+}
+
+/* Notify rt_sigreturn, though it is allowed, so that what a signal took back can be repaired
+ * (supervisor/restart.h). Only where something is at stake. */
+static int observe_returns(const struct filter *enforcing, struct head *head) {
+        const struct arch *arch = arch_native();
+        int nr = syscall_number(arch, "rt_sigreturn"), r;
+        bool at_stake = false;
+
+        for (size_t i = 0; i < sizeof(fragile) / sizeof(fragile[0]) && !at_stake; i++) {
+                int number = syscall_number(arch, fragile[i]);
+
+                at_stake = number >= 0 && verdict_of(enforcing, arch, number) != SECCOMP_RET_ALLOW;
+        }
+        if (!at_stake || nr < 0 || verdict_of(enforcing, arch, nr) != SECCOMP_RET_ALLOW)
+                return 0;
+        r = guard(head, arch, nr, 1);
+        return r ? r : put(head, BPF_RET | BPF_K, 0, 0, SECCOMP_RET_USER_NOTIF);
+}
+
+static int rewrite(const struct filter *enforcing, bool (*which)(uint32_t), bool repairs,
+                   struct filter *ret) {
         struct filter rewritten = FILTER_INIT;
         struct head head = { .n = 0 };
         int r = filter_rewrite(enforcing, which, SECCOMP_RET_USER_NOTIF, &rewritten);
 
         if (!r)
                 r = observe_listeners(enforcing, &head);
+        if (!r && repairs)
+                r = observe_returns(enforcing, &head);
         if (!r)
                 r = prepend(&head, &rewritten, ret);
         filter_deinit(&rewritten);
@@ -129,11 +167,11 @@ static int rewrite(const struct filter *enforcing, bool (*which)(uint32_t), stru
 }
 
 int notify_dry_run(const struct filter *enforcing, struct filter *ret) {
-        return error_trace(rewrite(enforcing, filter_is_refusal, ret));
+        return error_trace(rewrite(enforcing, filter_is_refusal, true, ret));
 }
 
 int notify_enforce(const struct filter *enforcing, struct filter *ret) {
-        return error_trace(rewrite(enforcing, filter_is_errno, ret));
+        return error_trace(rewrite(enforcing, filter_is_errno, false, ret));
 }
 
 static int allow_assumed(struct head *head) {

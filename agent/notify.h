@@ -8,7 +8,11 @@
 
 #include "policy/filter.h"
 
-/* Whatever the profile does not simply allow is notified. */
+/*
+ * Whatever the profile does not simply allow is notified. So are attempts to install a second listener,
+ * which want explaining, and, where calls are refused that do not expect EINTR, rt_sigreturn
+ * (supervisor/restart.h).
+ */
 int notify_dry_run(const struct filter *enforcing, struct filter *ret);
 
 /*

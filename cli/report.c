@@ -144,11 +144,23 @@ static void merge(struct event *row, const struct event *event) {
         row->flags |= flags;
 }
 
+bool report_is_own(const struct event *event) {
+        const char *name;
+
+        if (!(event->flags & EVENT_OBSERVED))
+                return false;
+        name = syscall_name(arch_of_call(event->arch, event->nr), event->nr);
+        return name && strcmp(name, "rt_sigreturn") == 0;
+}
+
 int report_add(struct report *report, const struct event *event) {
         struct row_key key;
         struct event *row;
         size_t at;
         int r;
+
+        if (report_is_own(event))
+                return 0;
 
         if (report->sorted)
                 return error_origin(-EINVAL);

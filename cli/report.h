@@ -40,6 +40,10 @@ struct report;
 int report_new(const struct report_options *options, struct report **ret);
 struct report *report_free(struct report *report);
 int report_add(struct report *report, const struct event *event);
+
+/* Was the call notified for our own sake, to repair others, and is of no interest to people? Such events are
+ * not added. */
+bool report_is_own(const struct event *event);
 void report_ledger(struct report *report, const struct ledger *ledger);
 
 size_t report_n_rows(const struct report *report);         /* refused ones; observed ones not counted */

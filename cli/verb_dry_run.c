@@ -46,6 +46,8 @@ struct dry_run {
 static void print_text(void *data, const struct event *event) {
         struct buf line = BUF_INIT(0);
 
+        if (report_is_own(event))
+                return;
         event_text(&line, event);
         buf_putc(&line, '\n');
         fputs(buf_string(&line), stderr);
@@ -55,6 +57,8 @@ static void print_text(void *data, const struct event *event) {
 static void print_json(void *data, const struct event *event) {
         struct buf line = BUF_INIT(0);
 
+        if (report_is_own(event))
+                return;
         event_json(&line, event, refusals_rule(data, event));
         buf_putc(&line, '\n');
         fputs(buf_string(&line), stderr);
