@@ -47,10 +47,13 @@ _callgate() {
                 ;;
         profile)
                 if ((COMP_CWORD == 2)); then
-                        mapfile -t COMPREPLY < <(compgen -W 'check convert diff dry-run-profile explain merge simulate --help' -- "$current")
+                        mapfile -t COMPREPLY < <(compgen -W 'check convert diff dry-run-profile explain inspect merge simulate --help' -- "$current")
                 elif [[ $current == -* ]]; then
                         options='--help'
                         case ${COMP_WORDS[2]} in
+                        check) options='--fleet --runtime --no-new-privs --strict --ignore --quiet --fix --output --json --arch --cap --kernel --dialect --help' ;;
+                        explain) options='--blocked --risky --json --arch --cap --kernel --dialect --help' ;;
+                        inspect) options='--self --proc --all --risky --filters --arch --json --help' ;;
                         convert) options='--to --output --lossy --name --api --json --arch --cap --kernel --dialect --help' ;;
                         dry-run-profile) options='--output --listener --metadata --log --runtime --arch --cap --kernel --dialect --help' ;;
                         diff) options='--subset --json --arch --cap --kernel --dialect --help' ;;

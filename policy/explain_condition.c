@@ -36,7 +36,11 @@ static const struct syscall_arg *argument(const struct condition *condition,
 }
 
 static const struct constant_set *names_of(const struct syscall_arg *arg, const struct arch *arch) {
-        return arg && arg->set ? constant_set_variant(arg->set, arch->audit) : NULL;
+        const struct constant_set *set = arg ? arg->set : NULL;
+
+        if (arg && !set && arg->kind == ARG_SIGNAL)
+                set = constant_set_by_name("signal");
+        return set ? constant_set_variant(set, arch->audit) : NULL;
 }
 
 static const char *exact(const struct constant_set *set, uint64_t value, unsigned bits) {
