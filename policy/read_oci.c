@@ -309,7 +309,8 @@ void read_profile(struct reader *reader, const json_t *value) {
                                                    "defaultErrno", &profile->default_errno_set);
         if (!profile->default_set && (profile->n_rules || reader->dialects == IN_SPO) &&
             reader->diags->n_errors == n_errors)
-                reader_bad(reader, "there are rules but no defaultAction; add one, such as SCMP_ACT_ERRNO");
+                reader_bad(reader, "%sno defaultAction; add one, such as SCMP_ACT_ERRNO",
+                           profile->n_rules ? "there are rules but " : "there is ");
         if (profile->n_archs && profile->n_arch_maps)
                 reader_bad(reader, "architectures and archMap exclude each other; keep one of them");
         profile->dialect = dialect_of(reader);
