@@ -52,7 +52,7 @@ struct check {
         const struct arch *fleet[FLEET_MAX];
         const char *ignored[IGNORE_MAX];
         size_t n_ignored;
-        bool strict, fix, json, quiet;
+        bool strict, fix, json, quiet, context_said;
         const char *output;
         struct check_report *report; /* with json */
         size_t n_files, n_errors, n_warnings, n_notes, n_repairs;
@@ -177,7 +177,11 @@ static void check_one(struct check *check, const char *path) {
                         check->worst = code;
         }
         if (!r) {
-                context_say(&check->context, profile);
+                /* Of a thousand profiles one line says for which machine they were read. */
+                if (!check->context_said && profile_context_needs(profile)) {
+                        context_say(&check->context, profile);
+                        check->context_said = true;
+                }
                 r = profile_check_for(profile, &check->context.profile, &check->options, &diags);
         }
         leave_out(check, &done, &diags);

@@ -91,8 +91,9 @@ static int print_arch(const struct filter *filters, size_t n, const struct arch 
         r = collect(filters, n, arch, options, false, &listing, to);
         if (!r) {
                 explain_lines_sort(listing.lines, listing.n);
-                fprintf(to, "\n%s: %zu calls%s, %zu of them depend on the arguments", arch->name, listing.n_calls,
-                        options->risky ? " that are a risk" : "", listing.n_calls - listing.n);
+                fprintf(to, "\n%s: %zu calls%s, %zu of them depend on the arguments", arch->name,
+                        listing.n_calls, options->risky ? " that are a risk" : "",
+                        listing.n_calls - listing.n);
                 explain_lines_count(listing.lines, listing.n, to);
                 fputc('\n', to);
                 while (!options->all && first < listing.n && explain_runs(listing.lines[first].action))
