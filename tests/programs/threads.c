@@ -21,7 +21,7 @@
 #define CALLS 20
 
 static pthread_barrier_t barrier;
-static atomic_long sum, wrong;
+static atomic_long sum, wrong, interrupted;
 static pthread_t *threads;
 static int n_threads, storm;
 
@@ -38,8 +38,11 @@ static void *work(void *data) {
 
                 if (storm)
                         pthread_kill(threads[(self + 1) % n_threads], SIGUSR1);
+                errno = 0;
                 if (stat("/", &st) != 0 || getppid() <= 0)
                         atomic_fetch_add(&wrong, 1);
+                if (errno == EINTR)
+                        atomic_fetch_add(&interrupted, 1);
                 atomic_fetch_add(&sum, 1);
         }
         pthread_barrier_wait(&barrier);
@@ -67,5 +70,7 @@ int main(int argc, char **argv) {
         for (int i = 0; i < n_threads; i++)
                 pthread_join(threads[i], NULL);
         printf("%ld calls, %ld wrong\n", (long)sum, (long)wrong);
+        if (interrupted)
+                printf("%ld interrupted\n", (long)interrupted);
         return wrong != 0;
 }
