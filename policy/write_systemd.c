@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * systemd's filters are lists of names: an allow-list under a default that refuses, or a deny-list under one
- * that does not. Each call gets a word of that language, and equal words become lines.
+ * that does not. Equal words of systemd_unit.h become lines.
  *
  * What must stay true: a call is on the lines exactly if its word says so; a group stands for its calls only
  * if all of them that exist here have the same word.
@@ -10,9 +10,8 @@
 #include "policy/write_systemd.h"
 
 #include "base/error.h"
-#include "policy/alternatives.h"
-#include "policy/match.h"
 #include "policy/systemd_groups.h"
+#include "policy/systemd_unit.h"
 #include "syscalls/names.h"
 
 #include <errno.h>
@@ -22,231 +21,16 @@
 
 #define LINE_MAX_   100
 #define GROUP_LEAST 3 /* calls that a group must save */
-#define SHOWN_MAX   6 /* names in a sentence */
-
-/* What a unit can say about a call. */
-enum word {
-        WORD_RUN,
-        WORD_LOG,
-        WORD_KILL,
-        WORD_ERRNO, /* and the number added */
-};
-
-struct entry {
-        const char *name;
-        unsigned word;
-        bool covered; /* by a group, or implicitly */
-};
-
-/* A kind of loss, collected over all calls. */
-struct loss {
-        const char *id, *sentence;
-        const char *names[SHOWN_MAX];
-        size_t n;
-};
-
-enum loss_number {
-        LOSS_CONDITIONS,
-        LOSS_ARCHITECTURES,
-        LOSS_KILL_THREAD,
-        LOSS_TRAP,
-        LOSS_ASK,
-        LOSS_ALWAYS,
-        N_LOSSES,
-};
-
-struct units {
-        const struct profile *profile;
-        struct entry *entries; /* by name */
-        size_t n, size;
-        unsigned word; /* of calls without a rule */
-        struct loss losses[N_LOSSES];
-        struct buf *to;
-};
-
-static void note(struct units *units, enum loss_number number, const char *name) {
-        struct loss *loss = &units->losses[number];
-
-        if (loss->n < SHOWN_MAX)
-                loss->names[loss->n] = name;
-        loss->n++;
-}
-
-static bool runs(unsigned word) {
-        return word == WORD_RUN || word == WORD_LOG;
-}
-
-static unsigned word_of(struct units *units, uint32_t action, const char *name) {
-        switch (action & SECCOMP_RET_ACTION_FULL) {
-        case SECCOMP_RET_ALLOW:
-                return WORD_RUN;
-        case SECCOMP_RET_LOG:
-                return WORD_LOG;
-        case SECCOMP_RET_ERRNO:
-                return WORD_ERRNO + (action & SECCOMP_RET_DATA);
-        case SECCOMP_RET_KILL_THREAD:
-                note(units, LOSS_KILL_THREAD, name);
-                return WORD_KILL;
-        case SECCOMP_RET_TRAP:
-                note(units, LOSS_TRAP, name);
-                return WORD_KILL;
-        case SECCOMP_RET_TRACE:
-        case SECCOMP_RET_USER_NOTIF:
-                note(units, LOSS_ASK, name);
-                return WORD_ERRNO + EPERM;
-        default:
-                return WORD_KILL;
-        }
-}
-
-/* ---- calls ---- */
-
-/* The action of a name on one architecture: the most permissive one where it depends on arguments. */
-static uint32_t action_on(const struct units *units, const struct arch_rules *rules, uint32_t nr,
-                          bool *ret_conditional) {
-        const struct call_rules *call = arch_rules_find(rules, nr);
-        uint32_t action = units->profile->default_action;
-
-        *ret_conditional = false;
-        if (!call)
-                return action;
-        for (size_t i = 0; i < call->n; i++) {
-                const struct alternative *alternative = &rules->alternatives[call->first + i];
-
-                if (!alternative->n_conditions)
-                        return alternative->action;
-                *ret_conditional = true;
-                if ((alternative->action & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ALLOW)
-                        action = alternative->action;
-        }
-        return action;
-}
-
-/* socketcall and ipc carry the rules of the calls that go through them; they have none of their own then. */
-static bool only_carries(const struct arch_rules *rules, uint32_t nr) {
-        const struct call_rules *call = arch_rules_find(rules, nr);
-
-        for (size_t i = 0; call && i < call->n; i++)
-                if (!rules->alternatives[call->first + i].multiplexed)
-                        return false;
-        return call;
-}
-
-static int add_entry(struct units *units, const char *name, unsigned word) {
-        if (units->n == units->size) {
-                size_t size = units->size ? units->size * 2 : 512;
-                struct entry *grown = reallocarray(units->entries, size, sizeof(*grown));
-
-                if (!grown)
-                        return error_origin(-ENOMEM);
-                units->entries = grown;
-                units->size = size;
-        }
-        units->entries[units->n++] = (struct entry){ .name = name, .word = word };
-        return 0;
-}
-
-static int add_name(struct units *units, const char *name) {
-        const struct profile *profile = units->profile;
-        uint32_t action = 0;
-        bool found = false, differ = false, conditional = false;
-        unsigned word;
-
-        for (size_t i = 0; i < profile->n_archs; i++) {
-                const struct arch *arch = profile->archs[i].arch;
-                const struct arch_rules *rules = match_table_arch(profile->match, arch->audit);
-                uint32_t nr, here;
-                bool depends;
-                int through;
-
-                if (!rules || !rule_numbers(arch, name, &nr, &through) || only_carries(rules, nr))
-                        continue;
-                here = action_on(units, rules, nr, &depends);
-                differ |= found && here != action;
-                conditional |= depends;
-                if (!found || (here & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ALLOW)
-                        action = here;
-                found = true;
-        }
-        if (!found)
-                return 0;
-        if (conditional)
-                note(units, LOSS_CONDITIONS, name);
-        else if (differ)
-                note(units, LOSS_ARCHITECTURES, name);
-        word = word_of(units, action, name);
-        return error_trace(add_entry(units, name, word));
-}
-
-static int compare_names(const void *left, const void *right) {
-        return strcmp(*(char *const *)left, *(char *const *)right);
-}
-
-/* All names of all architectures of the profile, once each. */
-static int add_names(struct units *units) {
-        const struct profile *profile = units->profile;
-        const char **names = NULL;
-        size_t n = 0, size = 0;
-        int r = 0;
-
-        for (size_t i = 0; !r && i < profile->n_archs; i++) {
-                uint32_t cursor = 0, nr;
-                const char *name;
-
-                while (!r && (name = syscall_next(profile->archs[i].arch, &cursor, &nr))) {
-                        if (n == size) {
-                                const char **grown =
-                                        reallocarray(names, size ? size * 2 : 1024, sizeof(*names));
-
-                                if (!grown) {
-                                        r = error_origin(-ENOMEM);
-                                        break;
-                                }
-                                names = grown;
-                                size = size ? size * 2 : 1024;
-                        }
-                        names[n++] = name;
-                }
-        }
-        if (n)
-                qsort(names, n, sizeof(*names), compare_names);
-        for (size_t i = 0; !r && i < n; i++)
-                if (!i || strcmp(names[i], names[i - 1]))
-                        r = add_name(units, names[i]);
-        free(names);
-        return error_trace(r);
-}
-
-static struct entry *find_entry(const struct units *units, const char *name, size_t n) {
-        size_t low = 0, high = units->n;
-
-        while (low < high) {
-                size_t middle = low + (high - low) / 2;
-                int r = strncmp(units->entries[middle].name, name, n);
-
-                if (!r && units->entries[middle].name[n])
-                        r = 1;
-                if (!r)
-                        return &units->entries[middle];
-                if (r < 0)
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-        return NULL;
-}
-
-/* ---- lines ---- */
 
 struct list {
-        struct units *units;
+        struct systemd_unit *unit;
         const char *key; /* "SystemCallFilter=~" */
         char suffix[32]; /* ":EPERM" */
         size_t line;     /* where the line began; 0 = none open */
 };
 
 static void put_word(struct list *list, const char *text) {
-        struct buf *to = list->units->to;
+        struct buf *to = list->unit->to;
 
         if (list->line && to->n - list->line + strlen(text) + strlen(list->suffix) + 1 > LINE_MAX_) {
                 buf_putc(to, '\n');
@@ -264,12 +48,12 @@ static void put_word(struct list *list, const char *text) {
 
 static void end_list(struct list *list) {
         if (list->line)
-                buf_putc(list->units->to, '\n');
+                buf_putc(list->unit->to, '\n');
         list->line = 0;
 }
 
 struct fit {
-        struct units *units;
+        struct systemd_unit *unit;
         bool (*wanted)(unsigned word, unsigned asked);
         unsigned asked;
         size_t n_new; /* wanted and not covered yet */
@@ -277,7 +61,7 @@ struct fit {
 
 static int count_member(const char *name, size_t n, void *to) {
         struct fit *fit = to;
-        const struct entry *entry = find_entry(fit->units, name, n);
+        const struct systemd_entry *entry = systemd_find(fit->unit, name, n);
 
         if (!entry)
                 return 0;
@@ -289,7 +73,7 @@ static int count_member(const char *name, size_t n, void *to) {
 
 static int cover_member(const char *name, size_t n, void *to) {
         struct fit *fit = to;
-        struct entry *entry = find_entry(fit->units, name, n);
+        struct systemd_entry *entry = systemd_find(fit->unit, name, n);
 
         if (entry)
                 entry->covered = true;
@@ -298,12 +82,12 @@ static int cover_member(const char *name, size_t n, void *to) {
 
 /* The groups that fit, those that stand for most first, then the names that are left. */
 static void put_calls(struct list *list, bool (*wanted)(unsigned word, unsigned asked), unsigned asked) {
-        struct units *units = list->units;
+        struct systemd_unit *unit = list->unit;
 
         for (;;) {
                 const struct systemd_group *best = NULL;
                 size_t most = GROUP_LEAST - 1;
-                struct fit fit = { .units = units, .wanted = wanted, .asked = asked };
+                struct fit fit = { .unit = unit, .wanted = wanted, .asked = asked };
 
                 for (size_t i = 0; i < systemd_groups_n; i++) {
                         fit.n_new = 0;
@@ -317,8 +101,8 @@ static void put_calls(struct list *list, bool (*wanted)(unsigned word, unsigned 
                 put_word(list, best->name);
                 systemd_group_each(best, cover_member, &fit);
         }
-        for (size_t i = 0; i < units->n; i++) {
-                struct entry *entry = &units->entries[i];
+        for (size_t i = 0; i < unit->n; i++) {
+                struct systemd_entry *entry = &unit->entries[i];
 
                 if (entry->covered || !wanted(entry->word, asked))
                         continue;
@@ -330,7 +114,7 @@ static void put_calls(struct list *list, bool (*wanted)(unsigned word, unsigned 
 
 static bool wants_running(unsigned word, unsigned asked) {
         (void)asked;
-        return runs(word);
+        return systemd_runs(word);
 }
 
 static bool wants_word(unsigned word, unsigned asked) {
@@ -346,75 +130,75 @@ static const char *errno_text(unsigned number, char *buf, size_t size) {
         return buf;
 }
 
-static void put_deny_lists(struct units *units) {
+static void put_deny_lists(struct systemd_unit *unit) {
         /* Words are few: one errno after the other, by rising number. */
         for (unsigned next = WORD_KILL;;) {
-                struct list list = { .units = units, .key = "SystemCallFilter=~" };
+                struct list list = { .unit = unit, .key = "SystemCallFilter=~" };
                 unsigned word = UINT32_MAX;
                 char buf[16];
 
-                for (size_t i = 0; i < units->n; i++)
-                        if (!units->entries[i].covered && units->entries[i].word >= next &&
-                            units->entries[i].word < word && units->entries[i].word != units->word)
-                                word = units->entries[i].word;
+                for (size_t i = 0; i < unit->n; i++)
+                        if (!unit->entries[i].covered && unit->entries[i].word >= next &&
+                            unit->entries[i].word < word && unit->entries[i].word != unit->word)
+                                word = unit->entries[i].word;
                 if (word == UINT32_MAX)
                         return;
                 if (word >= WORD_ERRNO)
                         snprintf(list.suffix, sizeof(list.suffix), ":%s",
                                  errno_text(word - WORD_ERRNO, buf, sizeof(buf)));
-                else if (!runs(units->word))
+                else if (!systemd_runs(unit->word))
                         snprintf(list.suffix, sizeof(list.suffix), ":kill");
                 put_calls(&list, wants_word, word);
                 next = word + 1;
         }
 }
 
-static void uncover(struct units *units) {
-        for (size_t i = 0; i < units->n; i++)
-                units->entries[i].covered = false;
+static void uncover(struct systemd_unit *unit) {
+        for (size_t i = 0; i < unit->n; i++)
+                unit->entries[i].covered = false;
 }
 
 static int cover_always(const char *name, size_t n, void *to) {
-        struct units *units = to;
-        struct entry *entry = find_entry(units, name, n);
+        struct systemd_unit *unit = to;
+        struct systemd_entry *entry = systemd_find(unit, name, n);
 
         if (!entry)
                 return 0;
-        if (!runs(entry->word))
-                note(units, LOSS_ALWAYS, entry->name);
+        if (!systemd_runs(entry->word))
+                systemd_note(unit, LOSS_ALWAYS, entry->name);
         entry->covered = true;
         return 0;
 }
 
-static void put_filter(struct units *units) {
-        struct list allowed = { .units = units, .key = "SystemCallFilter=" };
+static void put_filter(struct systemd_unit *unit) {
+        struct list allowed = { .unit = unit, .key = "SystemCallFilter=" };
         char buf[16];
 
-        if (runs(units->word)) {
-                put_deny_lists(units);
+        if (systemd_runs(unit->word)) {
+                put_deny_lists(unit);
                 return;
         }
-        if (units->word >= WORD_ERRNO)
-                buf_printf(units->to, "SystemCallErrorNumber=%s\n",
-                           errno_text(units->word - WORD_ERRNO, buf, sizeof(buf)));
-        systemd_group_each(systemd_group("@default", strlen("@default")), cover_always, units);
+        if (unit->word >= WORD_ERRNO)
+                buf_printf(unit->to, "SystemCallErrorNumber=%s\n",
+                           errno_text(unit->word - WORD_ERRNO, buf, sizeof(buf)));
+        systemd_group_each(systemd_group("@default", strlen("@default")), cover_always, unit);
         put_word(&allowed, "@default"); /* as systemd adds it anyway; and the list may not be empty */
         put_calls(&allowed, wants_running, 0);
-        put_deny_lists(units);
+        put_deny_lists(unit);
 }
 
-static void put_log(struct units *units) {
-        struct list list = { .units = units, .key = "SystemCallLog=" };
+static void put_log(struct systemd_unit *unit) {
+        struct list list = { .unit = unit, .key = "SystemCallLog=" };
 
-        uncover(units);
-        if (units->word == WORD_LOG) {
-                size_t before = units->to->n;
+        uncover(unit);
+        if (unit->word == WORD_LOG) {
+                size_t before = unit->to->n;
 
                 list.key = "SystemCallLog=~";
                 put_calls(&list, wants_word, WORD_RUN);
                 /* A list of none would be no list. */
-                if (units->to->n == before)
-                        buf_puts(units->to, "SystemCallLog=@known\n");
+                if (unit->to->n == before)
+                        buf_puts(unit->to, "SystemCallLog=@known\n");
                 return;
         }
         put_calls(&list, wants_word, WORD_LOG);
@@ -452,44 +236,17 @@ static const char *systemd_arch(const char *scmp) {
         return NULL;
 }
 
-static void put_archs(struct units *units) {
-        const struct profile *profile = units->profile;
+static void put_archs(struct systemd_unit *unit) {
+        const struct profile *profile = unit->profile;
 
-        buf_puts(units->to, "SystemCallArchitectures=");
+        buf_puts(unit->to, "SystemCallArchitectures=");
         for (size_t i = 0, n = 0; i < profile->n_archs; i++) {
                 const char *name = systemd_arch(profile->archs[i].arch->scmp);
 
                 if (name)
-                        buf_printf(units->to, "%s%s", n++ ? " " : "", name);
+                        buf_printf(unit->to, "%s%s", n++ ? " " : "", name);
         }
-        buf_putc(units->to, '\n');
-}
-
-/* ---- losses ---- */
-
-static int say_losses(struct units *units, struct diags *losses) {
-        int r = 0;
-
-        for (size_t i = 0; !r && i < N_LOSSES; i++) {
-                const struct loss *loss = &units->losses[i];
-                struct buf names = BUF_INIT(4096);
-
-                if (!loss->n)
-                        continue;
-                for (size_t j = 0; j < loss->n && j < SHOWN_MAX; j++)
-                        buf_printf(&names, "%s%s", j ? ", " : "", loss->names[j]);
-                if (loss->n > SHOWN_MAX)
-                        buf_printf(&names, " and %zu more", loss->n - SHOWN_MAX);
-                r = diag_add(losses, DIAG_WARNING, loss->id, NULL, loss->sentence, buf_string(&names));
-                buf_deinit(&names);
-        }
-        if (!r && units->profile->listener_path)
-                r = diag_add(losses, DIAG_WARNING, "lost-listener", "listenerPath",
-                             "the listener: systemd has none");
-        if (!r && units->profile->flags)
-                r = diag_add(losses, DIAG_WARNING, "lost-flags", "flags",
-                             "the flags of the filter: systemd has none");
-        return error_trace(r);
+        buf_putc(unit->to, '\n');
 }
 
 static int note_comments(const struct profile *profile, struct diags *losses) {
@@ -503,55 +260,31 @@ static int note_comments(const struct profile *profile, struct diags *losses) {
 }
 
 int profile_write_systemd(const struct profile *resolved, struct diags *losses, struct buf *to) {
-        struct units units = {
+        struct systemd_unit unit = {
                 .profile = resolved,
                 .to = to,
-                .losses = {
-                        [LOSS_CONDITIONS] = { "lost-conditions",
-                                              "conditions on arguments of %s: the lines allow a call when the "
-                                              "profile allows it with some arguments, and refuse it otherwise",
-                                              { 0 }, 0 },
-                        [LOSS_ARCHITECTURES] = { "lost-architectures",
-                                                 "%s: refused on one architecture and not on another; the "
-                                                 "lines allow them on all",
-                                                 { 0 }, 0 },
-                        [LOSS_KILL_THREAD] = { "lost-kill-thread",
-                                               "%s: the profile ends the thread, the lines end the process",
-                                               { 0 }, 0 },
-                        [LOSS_TRAP] = { "lost-trap",
-                                        "%s: the profile sends SIGSYS, which a program may handle; the lines "
-                                        "end the process",
-                                        { 0 }, 0 },
-                        [LOSS_ASK] = { "lost-ask",
-                                       "%s: the profile asks a tracer or listener, which systemd cannot; the "
-                                       "lines refuse with EPERM",
-                                       { 0 }, 0 },
-                        [LOSS_ALWAYS] = { "lost-refusals",
-                                          "%s: refused by the profile, but systemd allows them always",
-                                          { 0 }, 0 },
-                },
         };
         int r;
 
-        units.word = word_of(&units, resolved->default_action, "calls without a rule");
-        r = add_names(&units);
-        if (!r && units.word == WORD_ERRNO) {
+        unit.word = systemd_word_of(&unit, resolved->default_action, "calls without a rule");
+        r = systemd_unit_init(&unit);
+        if (!r && unit.word == WORD_ERRNO) {
                 r = diag_add(losses, DIAG_WARNING, "lost-errno-zero", "defaultErrnoRet",
                              "errno 0 for calls without a rule: the lines have EPERM");
-                units.word = WORD_ERRNO + EPERM;
-                for (size_t i = 0; i < units.n; i++)
-                        if (units.entries[i].word == WORD_ERRNO)
-                                units.entries[i].word = units.word;
+                unit.word = WORD_ERRNO + EPERM;
+                for (size_t i = 0; i < unit.n; i++)
+                        if (unit.entries[i].word == WORD_ERRNO)
+                                unit.entries[i].word = unit.word;
         }
         if (!r) {
                 buf_puts(to, "[Service]\n");
-                put_archs(&units);
-                put_filter(&units);
-                put_log(&units);
-                r = say_losses(&units, losses);
+                put_archs(&unit);
+                put_filter(&unit);
+                put_log(&unit);
+                r = systemd_say_losses(&unit, losses);
         }
         if (!r)
                 r = note_comments(resolved, losses);
-        free(units.entries);
+        free(unit.entries);
         return error_trace(r ?: buf_error(to));
 }
