@@ -3,7 +3,8 @@
  * From sets to conditions, argument by argument. The values of one argument fall into classes that leave the
  * same set for the arguments behind it. For each such rest R the values whose rest contains R are written as
  * conditions, once for all of them, and beside them only what the smaller rests have not covered yet: the
- * rule "any domain, protocol 0" stays one rule although other rules name domains.
+ * rule "any domain, protocol 0" stays one rule although other rules name domains. Where that would take too
+ * many classes, boxes are grown around points that are not covered yet.
  *
  * What must stay true: the alternatives cover the set exactly, and are found without looking at ids, so that
  * equal sets are written with equal bytes in every process.
@@ -19,6 +20,7 @@
 #define CLASSES_MAX 512 /* of the values of one argument */
 #define POINTS_MAX  256
 #define NODES_MAX   (1u << 17) /* that one cover may leave behind: its regions are shared with others */
+#define NODES_LAST  (5u << 17) /* and the last resort */
 
 struct work {
         struct regions *regions;
@@ -110,7 +112,8 @@ static region_id combine(struct work *work, enum region_op op, region_id a, regi
         region_id id = region_combine(work->regions, op, a, b);
 
         fail(work, regions_error(work->regions));
-        if (regions_count(work->regions) > work->n_nodes + NODES_MAX)
+        if (regions_count(work->regions) >
+            work->n_nodes + (work->style == COVER_POINTS ? NODES_LAST : NODES_MAX))
                 fail(work, REGION_E_COMPLEX);
         return id;
 }
@@ -303,13 +306,6 @@ static void classify(struct work *work, struct classes *to, unsigned arg, region
         to->items[to->n++] = (struct class){ lower, upper };
 }
 
-/* The values of the argument whose rest contains another. */
-static region_id values_containing(struct work *work, unsigned arg, region_id set, region_id rest) {
-        region_id outside = combine(work, REGION_MINUS, REGION_EVERYTHING, rest);
-
-        return region_whatever(work->regions, combine(work, REGION_OR, set, outside), arg + 1);
-}
-
 static void product(struct work *work, struct cover *to, const struct cover *heads,
                     const struct cover *tails) {
         for (size_t i = 0; i < heads->n; i++)
@@ -354,7 +350,8 @@ static void all_arguments(struct work *work, struct cover *to, region_id lower, 
                                 rest = combine(work, REGION_MINUS, rest, classes->items[j].lower);
                 all_arguments(work, &tails, rest, class->upper);
                 if (tails.n)
-                        one_argument(work, &heads, arg, values_containing(work, arg, upper, class->upper));
+                        one_argument(work, &heads, arg,
+                                     region_leaving(work->regions, upper, arg + 1, class->upper));
                 product(work, to, &heads, &tails);
                 cover_deinit(&heads);
                 cover_deinit(&tails);
@@ -431,13 +428,89 @@ static void drop_redundant(struct work *work, struct cover *cover) {
         free(before);
 }
 
+/* ---- point by point ---- */
+
+/* The largest mask or end of the range inside of the set that holds the value. */
+static struct condition widen(struct work *work, unsigned arg, region_id set, uint64_t value) {
+        struct condition widest = { .index = (uint8_t)arg, .op = CONDITION_EQ, .value = value };
+        uint64_t first = missing(work, set, arg, false), last = missing(work, set, arg, true);
+        uint64_t mask = word(work);
+
+        if (first == last)
+                return (struct condition){ .index = (uint8_t)arg, .op = CONDITION_NE, .value = first };
+        for (unsigned i = 0; i < work->bits; i++) {
+                struct condition wider = { .index = (uint8_t)arg,
+                                           .op = CONDITION_MASKED_EQ,
+                                           .value = mask & ~(UINT64_C(1) << i) };
+
+                wider.value_two = value & wider.value;
+                if (combine(work, REGION_MINUS, region_condition(work->regions, &wider, work->bits), set) !=
+                    REGION_NOTHING)
+                        continue;
+                mask = wider.value;
+                widest = wider;
+        }
+        /* A mask leaves 2^n values, n being the bits it does not look at. */
+        if (value < first && first > UINT64_C(1) << (unsigned)__builtin_popcountll(~mask & word(work)) % 64)
+                widest = (struct condition){ .index = (uint8_t)arg, .op = CONDITION_LE, .value = first - 1 };
+        else if (value > last &&
+                 word(work) - last > UINT64_C(1) << (unsigned)__builtin_popcountll(~mask & word(work)) % 64)
+                widest = (struct condition){ .index = (uint8_t)arg, .op = CONDITION_GE, .value = last + 1 };
+        return widest;
+}
+
+/* A box inside of the set that holds the point, as large as one argument after the other lets it be. */
+static struct box grow(struct work *work, region_id set, const uint64_t point[PROFILE_ARGS_MAX]) {
+        struct condition conditions[PROFILE_ARGS_MAX];
+        bool any[PROFILE_ARGS_MAX] = { false };
+        struct box box = { 0 };
+
+        for (unsigned i = 0; i < PROFILE_ARGS_MAX; i++)
+                conditions[i] =
+                        (struct condition){ .index = (uint8_t)i, .op = CONDITION_EQ, .value = point[i] };
+        for (unsigned i = 0; i < PROFILE_ARGS_MAX && !work->error; i++) {
+                region_id others = REGION_EVERYTHING, values;
+
+                for (unsigned j = PROFILE_ARGS_MAX; j-- > 0;)
+                        if (j != i && !any[j])
+                                others =
+                                        combine(work, REGION_AND, others,
+                                                region_condition(work->regions, &conditions[j], work->bits));
+                values = combine(work, REGION_MINUS, REGION_EVERYTHING, others);
+                values = region_whatever(work->regions, combine(work, REGION_OR, values, set), 1u << i);
+                any[i] = values == REGION_EVERYTHING;
+                if (!any[i] && !work->error)
+                        conditions[i] = widen(work, i, values, point[i]);
+        }
+        for (unsigned i = 0; i < PROFILE_ARGS_MAX; i++)
+                if (!any[i])
+                        box.conditions[box.n++] = conditions[i];
+        return box;
+}
+
+/* No clever sharing, but never many more boxes than somebody needed to write the set down. */
+static void by_points(struct work *work, struct cover *to, region_id set) {
+        region_id rest = set;
+        uint64_t point[PROFILE_ARGS_MAX];
+
+        while (!work->error && region_pick(work->regions, rest, point)) {
+                struct box box = grow(work, set, point);
+
+                add_box(work, to, &box);
+                rest = combine(work, REGION_MINUS, rest, box_region(work->regions, &box, work->bits));
+        }
+}
+
 int cover_init(struct cover *cover, struct regions *regions, region_id set, enum cover_style style,
                unsigned bits) {
         struct work work = { .regions = regions, .style = style, .bits = bits };
 
         work.n_nodes = regions_count(regions);
         *cover = (struct cover){ 0 };
-        all_arguments(&work, cover, set, set);
+        if (style == COVER_POINTS)
+                by_points(&work, cover, set);
+        else
+                all_arguments(&work, cover, set, set);
         if (!work.error && cover->n > 1) {
                 qsort(cover->boxes, cover->n, sizeof(*cover->boxes), compare_boxes);
                 drop_redundant(&work, cover);

@@ -20,8 +20,9 @@ enum cover_style {
         COVER_EQUALITIES, /* only SCMP_CMP_EQ and SCMP_CMP_MASKED_EQ */
         COVER_CLOSED,     /* and NE, LE, GE where they make it shorter */
         COVER_OPEN,       /* and NE, LT, GT, which mean another thing when cut to 32 bits */
+        COVER_POINTS,     /* all of them; for sets that are too much for the other styles */
 };
-#define COVER_N_STYLES 3
+#define COVER_N_STYLES 4
 
 #define COVER_MAX 4096 /* alternatives on the way; whatever the caller's own limit */
 

@@ -201,23 +201,38 @@ static bool is_better(const struct plan *a, const struct plan *b, size_t max) {
         return a->parts.n_alternatives < b->parts.n_alternatives;
 }
 
+/* Nothing is gained by looking for another style: it is right everywhere, short, and lists plain values. */
+static bool is_good(const struct plan *plan, size_t max) {
+        for (size_t i = 0; i < plan->parts.n; i++)
+                for (size_t j = 0; j < plan->parts.items[i].cover.n; j++)
+                        for (size_t k = 0; k < plan->parts.items[i].cover.boxes[j].n; k++)
+                                if (plan->parts.items[i].cover.boxes[j].conditions[k].op != CONDITION_EQ)
+                                        return false;
+        return quality(plan, max) == 7;
+}
+
 int plan_parts(struct plans *plans, struct plan *plan) {
+        size_t max = plans->max_alternatives;
         bool found = false;
 
         verdict_parts_deinit(&plan->parts);
-        for (int style = 0; style < COVER_N_STYLES; style++) {
+        for (int style = 0; style < COVER_N_STYLES && !(found && is_good(plan, max)); style++) {
                 struct plan other;
                 int r = tidy(plans);
 
                 if (r)
                         return error_trace(r);
+                if (style == COVER_POINTS && found && plan->parts.n_alternatives <= max)
+                        break;
                 other = *plan;
+                if (found)
+                        other.parts = (struct verdict_parts){ 0 };
                 r = plan_style(plans, &other, (enum cover_style)style);
                 if (r == REGION_E_COMPLEX && !regions_error(plans->verdicts->regions))
                         continue;
                 if (r)
                         return error_trace(r);
-                if (!found || is_better(&other, plan, plans->max_alternatives)) {
+                if (!found || is_better(&other, plan, max)) {
                         if (found)
                                 verdict_parts_deinit(&plan->parts);
                         *plan = other;
@@ -225,8 +240,6 @@ int plan_parts(struct plans *plans, struct plan *plan) {
                 } else {
                         verdict_parts_deinit(&other.parts);
                 }
-                if (region_is_value(plans->verdicts->regions, plan->region, NULL))
-                        break;
         }
         if (!found)
                 plan->parts.n_alternatives = SIZE_MAX;

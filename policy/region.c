@@ -20,6 +20,7 @@
 #define CACHE_MAX   (1u << 17)
 #define OP_CHOOSE   255
 #define OP_WHATEVER 254
+#define OP_LEAVING  253
 
 struct remembered {
         region_id a, b, c, result;
@@ -348,7 +349,30 @@ region_id region_choose(struct regions *regions, region_id set, region_id inside
         return result;
 }
 
-region_id region_whatever(struct regions *regions, region_id set, unsigned first) {
+region_id region_whatever(struct regions *regions, region_id set, unsigned keep) {
+        struct region_node at = regions->nodes[set];
+        struct remembered *slot;
+        region_id result, low, high;
+
+        if (regions->error)
+                return REGION_NOTHING;
+        if (at.bit == REGION_END)
+                return set;
+        slot = remember(regions, OP_WHATEVER, set, keep, 0);
+        if (recall(slot, OP_WHATEVER, set, keep, 0))
+                return slot->result;
+        low = region_whatever(regions, at.low, keep);
+        high = region_whatever(regions, at.high, keep);
+        if (keep >> at.bit / REGION_BITS & 1)
+                result = node(regions, at.bit, low, high);
+        else
+                result = region_combine(regions, REGION_AND, low, high);
+        *remember(regions, OP_WHATEVER, set, keep, 0) =
+                (struct remembered){ set, keep, 0, result, OP_WHATEVER + 1 };
+        return result;
+}
+
+region_id region_leaving(struct regions *regions, region_id set, unsigned first, region_id rest) {
         struct region_node at = regions->nodes[set];
         struct remembered *slot;
         region_id result, low, high;
@@ -356,15 +380,16 @@ region_id region_whatever(struct regions *regions, region_id set, unsigned first
         if (regions->error)
                 return REGION_NOTHING;
         if (at.bit >= first * REGION_BITS)
-                return set == REGION_EVERYTHING ? set : REGION_NOTHING;
-        slot = remember(regions, OP_WHATEVER, set, first, 0);
-        if (recall(slot, OP_WHATEVER, set, first, 0))
+                return region_combine(regions, REGION_MINUS, rest, set) == REGION_NOTHING ? REGION_EVERYTHING
+                                                                                          : REGION_NOTHING;
+        slot = remember(regions, OP_LEAVING, set, first, rest);
+        if (recall(slot, OP_LEAVING, set, first, rest))
                 return slot->result;
-        low = region_whatever(regions, at.low, first);
-        high = region_whatever(regions, at.high, first);
+        low = region_leaving(regions, at.low, first, rest);
+        high = region_leaving(regions, at.high, first, rest);
         result = node(regions, at.bit, low, high);
-        *remember(regions, OP_WHATEVER, set, first, 0) =
-                (struct remembered){ set, first, 0, result, OP_WHATEVER + 1 };
+        *remember(regions, OP_LEAVING, set, first, rest) =
+                (struct remembered){ set, first, rest, result, OP_LEAVING + 1 };
         return result;
 }
 

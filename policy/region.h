@@ -66,8 +66,10 @@ enum region_op {
 };
 
 region_id region_combine(struct regions *regions, enum region_op op, region_id a, region_id b);
-/* The values of the arguments before first with which the set holds whatever the others are. */
-region_id region_whatever(struct regions *regions, region_id set, unsigned first);
+/* The values of the kept arguments (bit by argument) with which the set holds whatever the others are. */
+region_id region_whatever(struct regions *regions, region_id set, unsigned keep);
+/* The values of the arguments before first that leave, for those from first on, all of rest. */
+region_id region_leaving(struct regions *regions, region_id set, unsigned first, region_id rest);
 region_id region_choose(struct regions *regions, region_id set, region_id inside, region_id outside);
 
 struct region_node region_look(const struct regions *regions, region_id id);

@@ -58,12 +58,16 @@ region_id verdict_parts_region(const struct verdict_parts *parts, struct regions
 int verdict_parts_of(struct verdict_parts *parts, struct regions *regions, region_id region, unsigned bits) {
         uint32_t actions[VERDICT_ACTIONS_MAX], otherwise;
         size_t n = region_values(regions, region, actions, VERDICT_ACTIONS_MAX);
+        int r;
 
         otherwise = actions[0];
         for (size_t i = 1; i < n && i < VERDICT_ACTIONS_MAX; i++)
                 if (action_severity(actions[i]) > action_severity(otherwise))
                         otherwise = actions[i];
-        return error_trace(verdict_parts_init(parts, regions, region, otherwise, COVER_CLOSED, bits));
+        r = verdict_parts_init(parts, regions, region, otherwise, COVER_CLOSED, bits);
+        if (r == REGION_E_COMPLEX && !regions_error(regions))
+                r = verdict_parts_init(parts, regions, region, otherwise, COVER_POINTS, bits);
+        return error_trace(r);
 }
 
 void cover_text(const struct cover *cover, size_t max, struct buf *to) {

@@ -248,7 +248,7 @@ Test(cover, covers_random_sets_exactly) {
                 regions_compact(regions, NULL, 0);
         }
         /* Inequalities on several arguments at once have no short form in equalities. */
-        cr_assert_lt(n_complex, 200, "%zu of 1200", n_complex);
+        cr_assert_lt(n_complex, 200, "%zu of 1600", n_complex);
         cr_assert_eq(regions_error(regions), 0);
 }
 
