@@ -458,7 +458,7 @@ static void random_laws(enum merge_kind kind) {
         struct profile_context context = fixture_context("SCMP_ARCH_X86_64");
         struct tally tally = { 0 };
 
-        for (unsigned i = 0; i < 100; i++) {
+        for (unsigned i = 0; i < 60; i++) {
                 struct diags diags = DIAGS_INIT;
                 struct profile *three[3];
 
@@ -470,7 +470,7 @@ static void random_laws(enum merge_kind kind) {
                 diags_deinit(&diags);
         }
         fprintf(stderr, "%zu triples obey, %zu cannot be written\n", tally.n_merges, tally.n_refused);
-        cr_assert_gt(tally.n_merges, 60);
+        cr_assert_gt(tally.n_merges, 30);
 }
 
 Test(merge, union_laws) {
@@ -485,7 +485,7 @@ static void random_brute_force(enum merge_kind kind) {
         struct profile_context context = fixture_context("SCMP_ARCH_X86_64");
         struct tally tally = { 0 };
 
-        for (unsigned i = 0; i < 150; i++) {
+        for (unsigned i = 0; i < 80; i++) {
                 cleanup_fixture struct fixture a = { .context = context }, b = { .context = context },
                                                merged = { 0 };
 
@@ -501,7 +501,7 @@ static void random_brute_force(enum merge_kind kind) {
         }
         fprintf(stderr, "%zu merges agree in %zu checks, %zu were refused\n", tally.n_merges, tally.n_checks,
                 tally.n_refused);
-        cr_assert_gt(tally.n_merges, 80);
+        cr_assert_gt(tally.n_merges, 50);
 }
 
 Test(merge, union_is_the_union_of_the_filters) {
@@ -518,7 +518,7 @@ static void random_approximation(enum merge_kind kind) {
         const struct merge_options approximate = { .approximate = true, .max_alternatives = 3 };
         struct tally tally = { 0 };
 
-        for (unsigned i = 0; i < 150; i++) {
+        for (unsigned i = 0; i < 80; i++) {
                 cleanup_fixture struct fixture a = { .context = context }, b = { .context = context },
                                                merged = { 0 };
 
@@ -536,8 +536,8 @@ static void random_approximation(enum merge_kind kind) {
         }
         fprintf(stderr, "%zu approximations keep to their side in %zu checks, %zu cannot be written\n",
                 tally.n_merges, tally.n_checks, tally.n_refused);
-        cr_assert_gt(tally.n_merges, 10);
-        cr_assert_lt(tally.n_refused, 15);
+        cr_assert_gt(tally.n_merges, 5);
+        cr_assert_lt(tally.n_refused, 10);
 }
 
 Test(merge, approximated_union_is_wider) {
