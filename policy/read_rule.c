@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HINTS_MAX 1000 /* of one file */
 #define ERRNO_MAX 4095 /* the kernel cuts larger ones to this */
 
 bool read_action(struct reader *reader, const json_t *value, uint32_t *ret) {
@@ -231,10 +232,14 @@ static void read_name(struct reader *reader, const char *text, struct rule *rule
                 reader_bad(reader, "\"\" is not the name of a system call; runtimes refuse it, remove it");
                 return;
         }
-        if (!syscall_known(text))
+        if (!syscall_known(text)) {
+                /* Looking for the nearest takes its time; in a file of nothing but such names it helps
+                 * nobody. */
+                const char *near = reader->n_unknown++ < HINTS_MAX ? syscall_nearest(text) : NULL;
+
                 reader_warn(reader, "unknown-syscall", "no system call is named %s, so runtimes ignore it%s",
-                            reader_quote(text, shown, sizeof(shown)),
-                            reader_hint(hint, sizeof(hint), syscall_nearest(text)));
+                            reader_quote(text, shown, sizeof(shown)), reader_hint(hint, sizeof(hint), near));
+        }
         if (!reader->r)
                 reader_fail(reader, rule_add_name(rule, text));
 }

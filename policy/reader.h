@@ -19,6 +19,7 @@ struct reader {
         size_t n_errors;
         int r; /* reading stops early: first -ENOMEM, or PROFILE_E_INVALID after too many errors */
         bool docker, containers; /* fields of these dialects were seen */
+        size_t n_unknown;        /* names of calls that nobody knows */
         unsigned dialects;       /* whose fields count: IN_* */
 };
 
