@@ -458,7 +458,7 @@ static void random_laws(enum merge_kind kind) {
         struct profile_context context = fixture_context("SCMP_ARCH_X86_64");
         struct tally tally = { 0 };
 
-        for (unsigned i = 0; i < 60; i++) {
+        for (unsigned i = 0; i < 20; i++) {
                 struct diags diags = DIAGS_INIT;
                 struct profile *three[3];
 
@@ -470,7 +470,7 @@ static void random_laws(enum merge_kind kind) {
                 diags_deinit(&diags);
         }
         fprintf(stderr, "%zu triples obey, %zu cannot be written\n", tally.n_merges, tally.n_refused);
-        cr_assert_gt(tally.n_merges, 30);
+        cr_assert_gt(tally.n_merges, 8);
 }
 
 Test(merge, union_laws) {
