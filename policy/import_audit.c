@@ -200,6 +200,8 @@ enum audit_outcome audit_fields_event(const struct audit_fields *fields, struct 
         if (!fields->said && (arch->n == 0 || nr->n == 0 || fields->code.n == 0 ||
                               (fields->ip.n == 0 && fields->compat.n == 0)))
                 return AUDIT_E_OTHER;
+        if (arch->n == 0 && nr->n == 0 && fields->code.n == 0)
+                return AUDIT_E_OTHER; /* a sentence about seccomp */
         if (arch->n == 0)
                 return problem(ret_problem, "arch= is missing");
         if (nr->n == 0)
@@ -482,7 +484,7 @@ static int import_text(struct import *import, const char *line, size_t n) {
                 if (r == AUDIT_E_PART)
                         best = AUDIT_E_PART;
         }
-        for (size_t at = 0; at < n && n_records < AUDIT_RECORDS_MAX; at += used) {
+        for (size_t at = 0; at < n && n_parts < AUDIT_RECORDS_MAX; at += used, n_parts++) {
                 outcome = audit_record(line + at, n - at, &event, &trouble, &used);
                 if (outcome == AUDIT_RECORD) {
                         n_records++;
@@ -491,8 +493,6 @@ static int import_text(struct import *import, const char *line, size_t n) {
                                 return error_trace(r);
                 } else if (outcome == AUDIT_E_PART) {
                         best = AUDIT_E_PART;
-                        if (++n_parts == AUDIT_RECORDS_MAX)
-                                break;
                 }
         }
         if (n_records > 0) {

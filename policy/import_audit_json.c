@@ -168,13 +168,13 @@ static int walk_text(struct walk *walk, const char *text, size_t n, unsigned dep
 /* One string that is a value, unescaped. */
 static int value(struct walk *walk, const char *key, const char *text, size_t n, unsigned depth) {
         struct event event;
-        size_t used, n_parts = 0;
+        size_t used, n_parts = 0, n_before = walk->n_found;
         int r = 0;
 
         remember(walk, key, text, n);
         if (n > 0 && (text[0] == '{' || import_find(text, n, "{\"")) && depth < DEPTH_MAX) {
                 r = walk_text(walk, text, n, depth + 1);
-                if (r)
+                if (r || walk->n_found > n_before)
                         return error_trace(r);
         }
         if (!import_find(text, n, "arch=") && !import_find(text, n, "ARCH=") &&

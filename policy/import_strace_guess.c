@@ -146,10 +146,13 @@ const struct arch *strace_guess(const char *bytes, size_t n) {
                 return native;
         look(seen, bytes, n);
         least = misfit(seen, native);
-        for (size_t i = 0; i < n_siblings + arch_table_n && least > 0; i++) {
-                const struct arch *arch = i < n_siblings ? siblings[i] : arch_table + (i - n_siblings);
+        for (size_t i = 0; i < n_siblings + 2 * arch_table_n && least > 0; i++) {
+                size_t row = (i - n_siblings) % arch_table_n;
+                const struct arch *arch = i < n_siblings ? siblings[i] : arch_table + row;
+                bool wide = i >= n_siblings && i - n_siblings < arch_table_n;
 
-                if (arch->audit == ARCH_X32)
+                /* Of the others first those that also run a sibling's programs. */
+                if (arch->audit == ARCH_X32 || (wide && arch->bits == 32))
                         continue;
                 cost = misfit(seen, arch);
                 if (cost < least) {

@@ -80,18 +80,19 @@ static bool has_own_constants(const struct arch *arch) {
 
 static bool constant(struct strace_text name, const struct constant_set *set, const struct arch *arch,
                      uint64_t *ret) {
+        /* Not constants of one argument, so in no set. */
+        static const struct constant words[] = {
+                { 0, "NULL" }, { (uint64_t)-100, "AT_FDCWD" }, { 0, "IPC_PRIVATE" }, { 26, "MAP_HUGE_SHIFT" }
+        };
         char text[64];
 
         if (name.n == 0 || name.n >= sizeof(text))
                 return false;
-        if (text_is(name, "NULL")) {
-                *ret = 0;
-                return true;
-        }
-        if (text_is(name, "AT_FDCWD")) {
-                *ret = (uint64_t)-100;
-                return true;
-        }
+        for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+                if (text_is(name, words[i].name)) {
+                        *ret = words[i].value;
+                        return true;
+                }
         if (set_has(set, name, ret))
                 return true;
         memcpy(text, name.bytes, name.n);
