@@ -57,9 +57,9 @@ struct tightening {
         struct event lost; /* the first one */
 };
 
-static int add_keep(struct tightening *tightening, char *pattern) {
-        char **grown = reallocarray((void *)tightening->options.keep, tightening->options.n_keep + 1,
-                                    sizeof(*grown));
+static int add_keep(struct tightening *tightening, const char *pattern) {
+        const char **grown = reallocarray((void *)tightening->options.keep, tightening->options.n_keep + 1,
+                                          sizeof(*grown));
 
         if (!grown)
                 return say_trouble(error_origin(-ENOMEM), "profile tighten");

@@ -11,7 +11,7 @@
 #include "policy/model.h"
 
 struct tighten_options {
-        char *const *keep; /* names that stay although unused: glob(7) patterns; borrowed */
+        const char *const *keep; /* names that stay although unused: glob(7) patterns; borrowed */
         size_t n_keep;
         enum learn_runtime runtime; /* the calls this runtime makes itself stay */
         bool comment;               /* what goes is written into comments of the rules that stay */
