@@ -69,9 +69,16 @@ __attribute__((noreturn)) static void run_supervisor(const char *path, int fd) {
 
 static int peer_gone(struct peer *peer, const char *what) {
         int status;
+        pid_t pid = 0;
 
         peer->fd = fd_close(peer->fd);
-        if (peer->pid > 0 && waitpid(peer->pid, &status, WNOHANG) == peer->pid) {
+        /* Its descriptors are closed a moment before it can be reaped. */
+        for (int naps = 0; peer->pid > 0 && naps < 500 && pid == 0; naps++) {
+                pid = waitpid(peer->pid, &status, WNOHANG);
+                if (pid == 0)
+                        usleep(1000);
+        }
+        if (pid > 0) {
                 peer->pid = -1;
                 if (WIFSIGNALED(status))
                         snprintf(peer->error, sizeof(peer->error),
