@@ -21,7 +21,7 @@ _callgate() {
 
         COMPREPLY=()
         if ((COMP_CWORD == 1)); then
-                mapfile -t COMPREPLY < <(compgen -W 'dry-run record run verify events profile --help --version' -- "$current")
+                mapfile -t COMPREPLY < <(compgen -W 'dry-run record run verify events import profile --help --version' -- "$current")
                 return
         fi
         # Options of each verb, and those of them that take a value.
@@ -45,9 +45,19 @@ _callgate() {
         events)
                 options='--json --help'
                 ;;
+        import)
+                if ((COMP_CWORD == 2)); then
+                        mapfile -t COMPREPLY < <(compgen -W 'audit strace --help' -- "$current")
+                elif [[ $current == -* ]]; then
+                        mapfile -t COMPREPLY < <(compgen -W '--output --json --arch --quiet --help' -- "$current")
+                else
+                        compopt -o default
+                fi
+                return
+                ;;
         profile)
                 if ((COMP_CWORD == 2)); then
-                        mapfile -t COMPREPLY < <(compgen -W 'check convert diff dry-run-profile explain inspect merge simulate --help' -- "$current")
+                        mapfile -t COMPREPLY < <(compgen -W 'check convert diff dry-run-profile explain from-events inspect merge replay simulate tighten --help' -- "$current")
                 elif [[ $current == -* ]]; then
                         options='--help'
                         case ${COMP_WORDS[2]} in
@@ -58,6 +68,9 @@ _callgate() {
                         dry-run-profile) options='--output --listener --metadata --log --runtime --arch --cap --kernel --dialect --help' ;;
                         diff) options='--subset --json --arch --cap --kernel --dialect --help' ;;
                         merge) options='--output --intersect --approximate --max-alternatives --arch --cap --kernel --dialect --help' ;;
+                        from-events) options='--output --args --for --base --merge --evidence --allow-incomplete --help' ;;
+                        replay) options='--json --arch --cap --kernel --dialect --help' ;;
+                        tighten) options='--output --keep --for --comment --allow-incomplete --arch --cap --kernel --dialect --help' ;;
                         simulate) options='--events --json --arch --cap --kernel --dialect --help' ;;
                         esac
                         mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
