@@ -240,7 +240,7 @@ static bool is_quiet(struct strace_text text) {
         for (size_t i = 0; i < sizeof(starts_of) / sizeof(starts_of[0]); i++)
                 if (starts(text, starts_of[i]))
                         return true;
-        return false;
+        return starts(text, "* ") && import_find(text.bytes, text.n < 80 ? text.n : 80, " bytes in buffer ");
 }
 
 void strace_shape(struct strace_text text, struct strace_shape *ret) {

@@ -82,7 +82,8 @@ static bool constant(struct strace_text name, const struct constant_set *set, co
                      uint64_t *ret) {
         /* Not constants of one argument, so in no set. */
         static const struct constant words[] = {
-                { 0, "NULL" }, { (uint64_t)-100, "AT_FDCWD" }, { 0, "IPC_PRIVATE" }, { 26, "MAP_HUGE_SHIFT" }
+                { 0, "NULL" },     { (uint64_t)-100, "AT_FDCWD" }, { 0, "IPC_PRIVATE" },
+                { 1, "AF_LOCAL" }, { 26, "MAP_HUGE_SHIFT" },       { 1, "AF_FILE" },
         };
         char text[64];
 
@@ -97,6 +98,10 @@ static bool constant(struct strace_text name, const struct constant_set *set, co
                 return true;
         memcpy(text, name.bytes, name.n);
         text[name.n] = 0;
+        if (strncmp(text, "SIGRT_", 6) == 0 && literal(behind(name, 6), ret)) {
+                *ret += 32;
+                return true;
+        }
         if (has_own_constants(arch) || has_own_constants(arch_native()))
                 return false;
         if (strncmp(text, "PF_", 3) == 0) {
@@ -206,15 +211,12 @@ static bool term(struct strace_text text, const struct constant_set *set, const 
         return false;
 }
 
-/* Without a comment behind it: 0x80000 is printed with its names by -X verbose. */
+/* Without a comment behind it (0x80000 is printed with its names by -X verbose) and what follows that. */
 static struct strace_text without_comment(struct strace_text text) {
-        const char *at;
+        const char *at = import_find(text.bytes, text.n, "/*");
 
-        if (text.n >= 2 && memcmp(text.bytes + text.n - 2, "*/", 2) == 0) {
-                at = import_find(text.bytes, text.n, "/*");
-                if (at)
-                        text.n = (size_t)(at - text.bytes);
-        }
+        if (at)
+                text.n = (size_t)(at - text.bytes);
         return trim(text);
 }
 
