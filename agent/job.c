@@ -49,6 +49,7 @@ void job_deinit(struct job *job) {
 /* Stop as the program did, and go on together. */
 static void stop_together(struct job *job, int signal_number) {
         sigset_t one, before;
+        siginfo_t info = { 0 };
 
         sigemptyset(&one);
         sigaddset(&one, signal_number);
@@ -57,7 +58,11 @@ static void stop_together(struct job *job, int signal_number) {
                 sigprocmask(SIG_UNBLOCK, &one, &before); /* the stop happens here */
                 sigprocmask(SIG_SETMASK, &before, NULL);
         }
-        kill(job->pid, SIGCONT);
+        /* Whoever continued us mostly continued the whole group. Only a program that has not moved since is
+         * told; one that was continued and stopped again meanwhile must stay stopped. */
+        if (waitid(P_PID, (id_t)job->pid, &info, WCONTINUED | WSTOPPED | WEXITED | WNOHANG | WNOWAIT) == 0 &&
+            info.si_pid == 0)
+                kill(job->pid, SIGCONT);
 }
 
 static int on_child(struct job *job) {
