@@ -2,6 +2,11 @@
 
 #include "import_fixture.h"
 
+#include "policy/learn.h"
+#include "proto/event_file.h"
+#include "proto/event_json.h"
+#include "proto/event_text.h"
+
 static struct import_lines lines;
 
 static void begin(const char *text, size_t n) {
@@ -171,4 +176,78 @@ Test(import, numbers) {
         cr_assert_eq(value, 500000000);
         cr_assert_eq(import_fraction("0000000019 ", 11, &value), 10);
         cr_assert_eq(value, 1, "what is beyond nanoseconds is dropped");
+}
+
+/* ---- arguments that nobody saw ---- */
+
+Test(import, unknown_arguments_are_shown_as_such) {
+        struct buf text = BUF_INIT(0);
+        struct event event;
+
+        import_event_init(&event);
+        event.arch = AUDIT_ARCH_X86_64;
+        event.nr = 41; /* socket */
+        event.args[1] = 2;
+        event.flags &= ~EVENT_UNKNOWN_ARG(1);
+        event_json(&text, &event, NULL);
+        cr_assert(strstr(buf_string(&text), "\"args\":[null,\"0x2\",null,null,null,null]"), "%s",
+                  buf_string(&text));
+        buf_reset(&text);
+        event_text_call(&text, &event);
+        cr_assert_str_eq(buf_string(&text), "socket(?, 0x2, ?)");
+        buf_deinit(&text);
+}
+
+Test(import, unknown_arguments_survive_a_file) {
+        struct buf bytes = BUF_INIT(0);
+        struct event_file *file;
+        struct event event, back;
+
+        import_event_init(&event);
+        event.arch = AUDIT_ARCH_X86_64;
+        event.flags &= ~EVENT_UNKNOWN_ARG(3);
+        cr_assert_eq(event_file_put_header(&bytes, "import", 1), 0);
+        cr_assert_eq(event_file_put_event(&bytes, &event), 0);
+        cr_assert_eq(event_file_open(file_of_text(bytes.data, bytes.n), &file), 0);
+        cr_assert_eq(event_file_next(file, &back), 0);
+        cr_assert_eq(back.flags, event.flags);
+        event_file_close(file);
+        buf_deinit(&bytes);
+}
+
+static size_t n_conditions(const struct event *events, size_t n) {
+        struct learn_options options = { .args = true };
+        cleanup_profile struct profile *profile = NULL;
+        struct learn *learn;
+        size_t n_found = 0;
+
+        cr_assert_eq(learn_new(&options, &learn), 0);
+        for (size_t i = 0; i < n; i++)
+                cr_assert_eq(learn_add(learn, events + i), 0);
+        cr_assert_eq(learn_profile(learn, &profile), 0);
+        for (size_t i = 0; i < profile->n_rules; i++)
+                if (rule_has_name(profile->rules + i, "socket"))
+                        n_found += profile->rules[i].n_conditions;
+        learn_free(learn);
+        return n_found;
+}
+
+/* One call whose domain nobody saw, and nothing may be asked of the domain any more. */
+Test(import, nothing_is_learnt_of_unknown_arguments) {
+        struct event events[2];
+
+        for (size_t i = 0; i < 2; i++) {
+                import_event_init(&events[i]);
+                events[i].arch = AUDIT_ARCH_X86_64;
+                events[i].nr = 41;
+                for (unsigned k = 0; k < 3; k++) {
+                        events[i].args[k] = k;
+                        events[i].flags &= ~EVENT_UNKNOWN_ARG(k);
+                }
+        }
+        cr_assert_gt(n_conditions(events, 2), 0, "all are known");
+        events[1].args[0] = 0;
+        events[1].flags |= EVENT_UNKNOWN_ARG(0);
+        cr_assert_eq(n_conditions(events, 2), 0);
+        cr_assert_eq(n_conditions(events + 1, 1), 0);
 }
