@@ -115,51 +115,40 @@ static int observe_listeners(const struct filter *enforcing, struct head *head) 
         return 0;
 }
 
-/*
- * Calls that shells and servers make all the time and that never return EINTR by themselves. Where a profile
- * refuses one of them, a dry run notifies it, and a signal may take it back.
- */
-static const char *const fragile[] = {
-        "clone",  "clone3", "fork",       "vfork",        "execve",         "close",           "dup2",
-        "dup3",   "pipe",   "pipe2",      "stat",         "newfstatat",     "fstat",           "mmap",
-        "munmap", "brk",    "exit_group", "rt_sigaction", "rt_sigprocmask", "set_robust_list", "setpgid",
-        "getpid", "lseek",
-};
-
 static uint32_t verdict_of(const struct filter *filter, const struct arch *arch, int nr) {
         struct seccomp_data data = { .arch = audit_of(arch), .nr = nr };
 
         return filter_simulate(filter, &data, NULL);
 }
 
-/* Notify rt_sigreturn, though it is allowed, so that what a signal took back can be repaired
- * (supervisor/restart.h). Only where something is at stake. */
-static int observe_returns(const struct filter *enforcing, struct head *head) {
+static bool has_return(const struct filter *filter, bool (*which)(uint32_t)) {
+        for (size_t i = 0; i < filter->n; i++)
+                if (filter->insns[i].code == (BPF_RET | BPF_K) && which(filter->insns[i].k))
+                        return true;
+        return false;
+}
+
+/* Notify rt_sigreturn, though it is allowed, so that calls which a signal took back while they waited for us
+ * can be repaired (supervisor/restart.h). Only where any call is notified. */
+static int observe_returns(const struct filter *enforcing, bool (*which)(uint32_t), struct head *head) {
         const struct arch *arch = arch_native();
         int nr = syscall_number(arch, "rt_sigreturn"), r;
-        bool at_stake = false;
 
-        for (size_t i = 0; i < sizeof(fragile) / sizeof(fragile[0]) && !at_stake; i++) {
-                int number = syscall_number(arch, fragile[i]);
-
-                at_stake = number >= 0 && verdict_of(enforcing, arch, number) != SECCOMP_RET_ALLOW;
-        }
-        if (!at_stake || nr < 0 || verdict_of(enforcing, arch, nr) != SECCOMP_RET_ALLOW)
+        if (nr < 0 || !has_return(enforcing, which) || verdict_of(enforcing, arch, nr) != SECCOMP_RET_ALLOW)
                 return 0;
         r = guard(head, arch, nr, 1);
         return r ? r : put(head, BPF_RET | BPF_K, 0, 0, SECCOMP_RET_USER_NOTIF);
 }
 
-static int rewrite(const struct filter *enforcing, bool (*which)(uint32_t), bool repairs,
-                   struct filter *ret) {
+static int rewrite(const struct filter *enforcing, bool (*which)(uint32_t), struct filter *ret) {
         struct filter rewritten = FILTER_INIT;
         struct head head = { .n = 0 };
         int r = filter_rewrite(enforcing, which, SECCOMP_RET_USER_NOTIF, &rewritten);
 
         if (!r)
                 r = observe_listeners(enforcing, &head);
-        if (!r && repairs)
-                r = observe_returns(enforcing, &head);
+        if (!r)
+                r = observe_returns(enforcing, which, &head);
         if (!r)
                 r = prepend(&head, &rewritten, ret);
         filter_deinit(&rewritten);
@@ -167,11 +156,11 @@ static int rewrite(const struct filter *enforcing, bool (*which)(uint32_t), bool
 }
 
 int notify_dry_run(const struct filter *enforcing, struct filter *ret) {
-        return error_trace(rewrite(enforcing, filter_is_refusal, true, ret));
+        return error_trace(rewrite(enforcing, filter_is_refusal, ret));
 }
 
 int notify_enforce(const struct filter *enforcing, struct filter *ret) {
-        return error_trace(rewrite(enforcing, filter_is_errno, false, ret));
+        return error_trace(rewrite(enforcing, filter_is_errno, ret));
 }
 
 static int allow_assumed(struct head *head) {

@@ -356,7 +356,7 @@ int learn_profile(const struct learn *learn, struct profile **ret) {
                 r = allow_assumed(learn, &making);
         if (!r) {
                 prune(profile, n_start);
-                if (!(learn->options.base && learn->options.merge))
+                if (!(learn->options.base && learn->options.merge) && profile->n_rules > n_start)
                         qsort(profile->rules + n_start, profile->n_rules - n_start, sizeof(*profile->rules),
                               compare_rules);
                 r = place_plain(&making);

@@ -114,7 +114,7 @@ cp old.json old.copy
 limited "$callgate" record -o old.json -- no-such-command >/dev/null 2>&1
 same_file "an old profile survives a command that does not exist" old.copy old.json
 limited "$callgate" record --merge -o old.json -- true >/dev/null 2>err.text
-same "merging into an allowing profile" 0 $?
+same "merging into an allowing profile" 0 $? err.text
 same "files beside it" "" "$(find . -maxdepth 1 -name '.old*')"
 
 # ---- a full disk ----

@@ -59,6 +59,9 @@ need() {
   done
 }
 
+# What the test runner left open (its log) is nothing that the programs of a test should inherit.
+for fd in 3 4 5 6 7 8 9; do eval "exec $fd>&-"; done
+
 is_root() { [ "$(id -u)" -eq 0 ]; }
 
 # Every process below this line carries the mark; /proc/PID/environ shows it whatever the process became.
@@ -111,16 +114,17 @@ fail() { # sentence [file to show…]
   done
 }
 
-same() { # sentence expected actual
-  if [ "$2" = "$3" ]; then pass; else fail "$1: expected '$2', got '$3'"; fi
+same() { # sentence expected actual [file to show…]
+  if [ "$2" = "$3" ]; then pass; else fail "$1: expected '$2', got '$3'" "${@:4}"; fi
 }
 
-same_file() { # sentence expected-file actual-file
-  if cmp -s "$2" "$3"; then
+same_file() { # sentence expected-file actual-file, each read once: pipes will do
+  local difference
+  if difference=$(diff -u "$2" "$3"); then
     pass
   else
     fail "$1"
-    diff -u "$2" "$3" | head -40 | sed 's/^/    /'
+    head -40 <<<"$difference" | sed 's/^/    /'
   fi
 }
 
