@@ -9,6 +9,7 @@
  */
 
 #include <linux/seccomp.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,6 +36,14 @@ struct kernel {
         long (*read_proc)(void *data, uint32_t tid, const char *name, void *buffer, size_t n, long offset);
         /* Target of the link /proc/TID/NAME, NUL-terminated: its length or -errno. */
         long (*read_link)(void *data, uint32_t tid, const char *name, char *buffer, size_t n);
+        /* SECCOMP_IOCTL_NOTIF_ADDFD (kernel 5.9): fd, borrowed, goes to the task, at number fd_at, or at the
+         * lowest free one with -1. send (5.14): it also is the answer. The task's number or -errno: -EMFILE,
+         * -EBADF are about the task's limits, -ENOENT as for answer(). */
+        int (*add_fd)(void *data, int listener, uint64_t id, int fd, int fd_at, bool cloexec, bool send);
+        /* open("/proc/TID/NAME", flags | O_CLOEXEC): a descriptor or -errno. */
+        int (*open_proc)(void *data, uint32_t tid, const char *name, int flags);
+        /* A copy of descriptor fd of the task, close-on-exec (pidfd_getfd), or -errno. */
+        int (*take_fd)(void *data, uint32_t tid, int fd);
         /* CLOCK_REALTIME in nanoseconds. */
         uint64_t (*now)(void *data);
         void *data;

@@ -27,6 +27,11 @@
 #endif
 #define SYNC_WAKE_UP 1ul /* SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP, kernel 6.6 */
 
+#ifndef SECCOMP_ADDFD_FLAG_SEND
+#define SECCOMP_ADDFD_FLAG_SEND (1ul << 1) /* kernel 5.14 */
+#endif
+#define PIDFD_THREAD O_EXCL /* kernel 6.9 */
+
 /* Structs of a newer kernel may be longer than ours: it writes and checks its own size. */
 union notif_buffer {
         struct seccomp_notif notif;
@@ -122,6 +127,46 @@ static long linux_read_link(void *data, uint32_t tid, const char *name, char *bu
         return done;
 }
 
+static int linux_add_fd(void *data, int listener, uint64_t id, int fd, int fd_at, bool cloexec, bool send) {
+        struct seccomp_notif_addfd request = {
+                .id = id,
+                .flags =
+                        (fd_at >= 0 ? SECCOMP_ADDFD_FLAG_SETFD : 0u) | (send ? SECCOMP_ADDFD_FLAG_SEND : 0u),
+                .srcfd = (uint32_t)fd,
+                .newfd = fd_at >= 0 ? (uint32_t)fd_at : 0,
+                .newfd_flags = cloexec ? O_CLOEXEC : 0,
+        };
+        int r;
+
+        do
+                r = ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &request);
+        while (r < 0 && errno == EINTR);
+        return r < 0 ? -errno : r;
+}
+
+static int linux_open_proc(void *data, uint32_t tid, const char *name, int flags) {
+        char path[64];
+        int fd;
+
+        snprintf(path, sizeof(path), "/proc/%u/%s", tid, name);
+        fd = open(path, flags | O_CLOEXEC);
+        return fd < 0 ? -errno : fd;
+}
+
+static int linux_take_fd(void *data, uint32_t tid, int fd) {
+        /* A thread may have a table of its own (unshare(CLONE_FILES)); pidfds of threads are as new as 6.9.
+         */
+        cleanup_fd int pidfd = (int)syscall(SYS_pidfd_open, tid, PIDFD_THREAD);
+        int taken;
+
+        if (pidfd < 0 && errno == EINVAL)
+                pidfd = (int)syscall(SYS_pidfd_open, tid, 0);
+        if (pidfd < 0)
+                return -errno;
+        taken = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+        return taken < 0 ? -errno : taken;
+}
+
 static uint64_t linux_now(void *data) {
         struct timespec now;
 
@@ -148,6 +193,9 @@ int kernel_linux(struct kernel *ret) {
                 .write_memory = linux_write_memory,
                 .read_proc = linux_read_proc,
                 .read_link = linux_read_link,
+                .add_fd = linux_add_fd,
+                .open_proc = linux_open_proc,
+                .take_fd = linux_take_fd,
                 .now = linux_now,
         };
         return 0;

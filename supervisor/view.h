@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * What names mean to a task: its root, working directory, descriptors, and the paths below them. Paths are
+ * resolved inside the task's own root (openat2 RESOLVE_IN_ROOT, O_PATH), never by comparing strings; what
+ * comes out are descriptors, so that nothing the task does afterwards changes what was decided upon.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+struct call;
+
+/* Opened when first needed, closed with the call. */
+struct view {
+        int root_fd; /* /proc/TID/root, O_PATH; -1: not yet */
+        int cwd_fd;
+        uint32_t tgid; /* 0: not yet */
+        bool own_root; /* the task's root is ours, in the same mount namespace */
+        bool own_root_known;
+};
+#define VIEW_INIT                                                                                           \
+        { .root_fd = -1, .cwd_fd = -1 }
+void view_deinit(struct view *view);
+
+enum resolve_flag {
+        RESOLVE_FOLLOW = 1u << 0, /* a symbolic link in the last place is followed */
+        RESOLVE_PARENT = 1u << 1, /* only the parent is wanted: the call makes or removes the name */
+        RESOLVE_EMPTY = 1u << 2,  /* an empty path means the descriptor itself (AT_EMPTY_PATH) */
+};
+
+/* Where a path leads. */
+struct resolved {
+        int parent_fd;  /* O_PATH of the directory of the last component; -1 with RESOLVE_EMPTY or on errors
+                         */
+        char name[256]; /* the last component; "." for a root or a path ending in "." or ".." */
+        bool slash;     /* the path ended in '/': it must be a directory */
+        int fd;         /* O_PATH of the object; -1: it does not exist, see error */
+        int error;  /* what the kernel would say on the way; 0: resolved. ENOENT with parent_fd >= 0: only
+                       the last component is missing */
+        char *path; /* absolute, as the task sees it; owned. Never NULL after a return of 0 */
+        bool proc;  /* lies in a procfs */
+};
+#define RESOLVED_INIT                                                                                       \
+        { .parent_fd = -1, .fd = -1 }
+void resolved_deinit(struct resolved *resolved);
+
+/*
+ * Resolves path (our copy of the task's text) from dirfd of the task (AT_FDCWD: its working directory).
+ * 0 with *ret filled, also where the path leads nowhere; CALL_E_GONE; CALL_E_SLOW (call->may_wait is false
+ * and the kernel would have to ask a slow or dead file system); or -errno. /proc/self and /proc/thread-self
+ * are the task's. Symbolic links: 40, as the kernel.
+ */
+int view_resolve(struct call *call, int dirfd, const char *path, unsigned flags, struct resolved *ret);
+
+/* A copy of a descriptor of the task (pidfd_getfd, kernel 5.6), close-on-exec: the same open file
+ * description. *ret_fd is owned by the caller. CALL_E_GONE, or 0 with -1 and *ret_error = EBADF; -EPERM
+ * where we may not. */
+int view_take_fd(struct call *call, int fd, int *ret_fd, int *ret_error);
+
+uint32_t view_tgid(struct call *call); /* thread group; 0 when gone */
+
+/* A line of /proc/TID/status, "Umask" for example, without blanks around it: 0, CALL_E_GONE, -ENOENT. */
+int view_status(struct call *call, const char *key, char *buffer, size_t size);
