@@ -10,15 +10,15 @@
 
 /*
  * Whatever the profile does not simply allow is notified. So are attempts to install a second listener,
- * which want explaining, and, where anything is notified, rt_sigreturn, so that calls which a signal took back
- * can be repaired (supervisor/restart.h).
+ * which want explaining, and, where anything is notified, rt_sigreturn, so that calls which a signal took
+ * back can be repaired (supervisor/restart.h).
  */
 int notify_dry_run(const struct filter *enforcing, struct filter *ret);
 
 /*
  * Refusals that look the same from user space are notified so that they can be logged: ERRNO, and NOTIFY
- * (which without a listener means ENOSYS), beside rt_sigreturn as in a dry run. KILL, TRAP, TRACE and LOG stay in the kernel, since answering
- * them from here would change what the program sees.
+ * (which without a listener means ENOSYS), beside rt_sigreturn as in a dry run. KILL, TRAP, TRACE and LOG
+ * stay in the kernel, since answering them from here would change what the program sees.
  */
 int notify_enforce(const struct filter *enforcing, struct filter *ret);
 
