@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "policy/model.h"
+
 enum policy_call_flag {
         POLICY_CALL_PATH = 1u << 0,      /* takes a path (policy_facts.paths) */
         POLICY_CALL_ADDRESS = 1u << 1,   /* takes a socket address */
@@ -57,6 +59,13 @@ struct policy_option {
         const char *about;
         bool required;
 };
+/* Registers with which an emulation wants a call: all conditions of any of the call's rows. The rest of that
+ * call is the kernel's, and does not match the rule. A call without rows is wanted always. */
+struct policy_emulation_when {
+        const char *call; /* NULL ends the rows */
+        struct condition conditions[2];
+        size_t n;
+};
 struct policy_emulation {
         const char *name;
         const char *about;
@@ -65,6 +74,7 @@ struct policy_emulation {
         bool wants_installed;  /* all its calls must be notified: the rule may not have conditions on
                                   arguments */
         const char *authority; /* word that `authority:` of the policy must hold; NULL: none needed */
+        const struct policy_emulation_when *when; /* NULL: no rows */
 };
 extern const struct policy_emulation policy_emulations[];
 extern const size_t policy_emulations_n;

@@ -64,6 +64,66 @@ static const struct policy_option time_options[] = {
         { 0 },
 };
 
+/* The last four tell of a new program image before it can have looked at a clock: C libraries and Go set up
+ * the storage of their first thread with one of them. */
+static const char time_calls[] =
+        "clock_gettime clock_gettime64 gettimeofday time clock_settime clock_settime64 settimeofday stime "
+        "adjtimex clock_adjtime clock_adjtime64 clock_nanosleep clock_nanosleep_time64 timerfd_settime "
+        "timerfd_settime64 timer_settime timer_settime64 mq_timedsend mq_timedsend_time64 mq_timedreceive "
+        "mq_timedreceive_time64 futex futex_time64 futex_waitv futex_wait "
+        "brk arch_prctl set_thread_area set_tid_address";
+
+/* clock ids: CLOCK_REALTIME 0, _COARSE 5, _ALARM 8, TAI 11. A clockid_t is 32 bits wide. */
+#define CLOCK_IS(call, arg, clock)                                                                          \
+        { call, { { arg, CONDITION_MASKED_EQ, UINT32_MAX, clock } }, 1 }
+#define HAS(call, arg, flag)                                                                                \
+        { call, { { arg, CONDITION_MASKED_EQ, flag, flag } }, 1 }
+#define CLOCK_WITH(call, arg, clock, flags_arg, flag)                                                       \
+        {                                                                                                   \
+                call,                                                                                       \
+                        { { arg, CONDITION_MASKED_EQ, UINT32_MAX, clock },                                  \
+                          { flags_arg, CONDITION_MASKED_EQ, flag, flag } },                                 \
+                        2                                                                                   \
+        }
+#define GETTIME(call) CLOCK_IS(call, 0, 0), CLOCK_IS(call, 0, 5), CLOCK_IS(call, 0, 8), CLOCK_IS(call, 0, 11)
+#define ABSTIME       1 /* TIMER_ABSTIME, TFD_TIMER_ABSTIME */
+#define SLEEP(call)                                                                                         \
+        CLOCK_WITH(call, 0, 0, 1, ABSTIME), CLOCK_WITH(call, 0, 8, 1, ABSTIME),                             \
+                CLOCK_WITH(call, 0, 11, 1, ABSTIME)
+/* FUTEX_CLOCK_REALTIME; FUTEX_LOCK_PI (6), whose time is always of that clock. */
+#define FUTEX(call)                                                                                         \
+        HAS(call, 1, 0x100), {                                                                              \
+                call, { { 1, CONDITION_MASKED_EQ, 0x7f, 6 }, { 3, CONDITION_NE, 0, 0 } }, 2                 \
+        }
+#define NOT_NULL(call, arg)                                                                                 \
+        { call, { { arg, CONDITION_NE, 0, 0 } }, 1 }
+
+static const struct policy_emulation_when time_when[] = {
+        GETTIME("clock_gettime"),
+        GETTIME("clock_gettime64"),
+        CLOCK_IS("clock_settime", 0, 0),
+        CLOCK_IS("clock_settime64", 0, 0),
+        CLOCK_IS("clock_adjtime", 0, 0),
+        CLOCK_IS("clock_adjtime64", 0, 0),
+        SLEEP("clock_nanosleep"),
+        SLEEP("clock_nanosleep_time64"),
+        HAS("timerfd_settime", 1, ABSTIME),
+        HAS("timerfd_settime64", 1, ABSTIME),
+        HAS("timer_settime", 1, ABSTIME),
+        HAS("timer_settime64", 1, ABSTIME),
+        NOT_NULL("mq_timedsend", 4),
+        NOT_NULL("mq_timedsend_time64", 4),
+        NOT_NULL("mq_timedreceive", 4),
+        NOT_NULL("mq_timedreceive_time64", 4),
+        FUTEX("futex"),
+        FUTEX("futex_time64"),
+        { "futex_waitv", { { 3, CONDITION_NE, 0, 0 }, { 4, CONDITION_MASKED_EQ, UINT32_MAX, 0 } }, 2 },
+        { "futex_wait", { { 4, CONDITION_NE, 0, 0 }, { 5, CONDITION_MASKED_EQ, UINT32_MAX, 0 } }, 2 },
+        { "brk", { { 0, CONDITION_EQ, 0, 0 } }, 1 },
+        { "arch_prctl", { { 0, CONDITION_MASKED_EQ, UINT32_MAX, 0x1002 } }, 1 }, /* ARCH_SET_FS */
+        { 0 },
+};
+
 static const struct policy_option mount_options[] = {
         { "pretend", OPTION_FLAG, "say success and do nothing (the default)", false },
         { "types", OPTION_LIST, "file systems that are really mounted", false },
@@ -90,7 +150,7 @@ const struct policy_emulation policy_emulations[] = {
           NULL },
         { "signals", "kill and its siblings reach processes of the session only",
           "kill tkill tgkill rt_sigqueueinfo rt_tgsigqueueinfo pidfd_send_signal", no_options, false, NULL },
-        { "time", "another date", "", time_options, true, NULL },
+        { "time", "another date", time_calls, time_options, true, NULL, time_when },
         { "mount", "mount and umount pretended, or done where allowed", "mount umount umount2",
           mount_options, false, NULL },
 };
