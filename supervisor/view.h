@@ -14,6 +14,12 @@
 
 struct call;
 
+/* One directory at one place: two with equal fields are the same for "..". */
+struct place {
+        uint32_t major, minor;
+        uint64_t ino, mount;
+};
+
 /* Opened when first needed, closed with the call. */
 struct view {
         int root_fd; /* /proc/TID/root, O_PATH; -1: not yet */
@@ -21,28 +27,38 @@ struct view {
         uint32_t tgid; /* 0: not yet */
         bool own_root; /* the task's root is ours, in the same mount namespace */
         bool own_root_known;
+        struct place root; /* what root_fd is */
 };
 #define VIEW_INIT                                                                                           \
         { .root_fd = -1, .cwd_fd = -1 }
 void view_deinit(struct view *view);
 
 enum resolve_flag {
-        RESOLVE_FOLLOW = 1u << 0, /* a symbolic link in the last place is followed */
-        RESOLVE_PARENT = 1u << 1, /* only the parent is wanted: the call makes or removes the name */
-        RESOLVE_EMPTY = 1u << 2,  /* an empty path means the descriptor itself (AT_EMPTY_PATH) */
+        RESOLVE_FOLLOW = 1u << 0,  /* a symbolic link in the last place is followed */
+        RESOLVE_PARENT = 1u << 1,  /* only the parent is wanted: the call makes or removes the name. The
+                                      object  is not looked at: fd is -1, error 0 where there is a parent */
+        RESOLVE_EMPTY = 1u << 2,   /* an empty path means the descriptor itself (AT_EMPTY_PATH) */
+        RESOLVE_NO_TEXT = 1u << 3, /* nobody wants path: NULL is fine */
 };
 
 /* Where a path leads. */
 struct resolved {
-        int parent_fd;  /* O_PATH of the directory of the last component; -1 with RESOLVE_EMPTY or on errors
-                         */
-        char name[256]; /* the last component; "." for a root or a path ending in "." or ".." */
-        bool slash;     /* the path ended in '/': it must be a directory */
+        /* O_PATH of the directory of the last component, with RESOLVE_PARENT and where only the last
+         * component is missing (error ENOENT); else -1: who has the object needs no name. After symbolic
+         * links it is the directory of what the last of them names. */
+        int parent_fd;
+        char name[256]; /* with parent_fd: the last component as written, "." and ".." too; "/" where the
+                           path has none. Given to an *at() call with parent_fd it fails as it does for the
+                           task */
+        bool slash;     /* the path ended in '/' after the name: it must be a directory */
         int fd;         /* O_PATH of the object; -1: it does not exist, see error */
-        int error;  /* what the kernel would say on the way; 0: resolved. ENOENT with parent_fd >= 0: only
-                       the last component is missing */
-        char *path; /* absolute, as the task sees it; owned. Never NULL after a return of 0 */
-        bool proc;  /* lies in a procfs */
+        int error;      /* what the kernel would say on the way; 0: resolved */
+        char *path;  /* absolute, as the task sees it; owned. Where nothing is, the last directory that there
+                        is and the rest of the path. "(unreachable)/…": outside the task's root; "pipe:[5]"
+                        and the like: what has no place. Never NULL after a return of 0, but for NO_TEXT */
+        bool proc;   /* lies in a procfs */
+        mode_t mode; /* of the object, with its type; 0: there is none */
+        dev_t rdev;
 };
 #define RESOLVED_INIT                                                                                       \
         { .parent_fd = -1, .fd = -1 }
@@ -52,9 +68,14 @@ void resolved_deinit(struct resolved *resolved);
  * Resolves path (our copy of the task's text) from dirfd of the task (AT_FDCWD: its working directory).
  * 0 with *ret filled, also where the path leads nowhere; CALL_E_GONE; CALL_E_SLOW (call->may_wait is false
  * and the kernel would have to ask a slow or dead file system); or -errno. /proc/self and /proc/thread-self
- * are the task's. Symbolic links: 40, as the kernel.
+ * are the task's. Symbolic links: 40, as the kernel. Permissions are the task's: the authority is assumed
+ * and returned inside, so that the caller must not hold it.
  */
 int view_resolve(struct call *call, int dirfd, const char *path, unsigned flags, struct resolved *ret);
+
+/* Path of an open descriptor of ours as the task sees it, in *ret, owned by the caller: 0, or -errno,
+ * -ENAMETOOLONG among them. */
+int view_path(struct call *call, int fd, char **ret);
 
 /* A copy of a descriptor of the task (pidfd_getfd, kernel 5.6), close-on-exec: the same open file
  * description. *ret_fd is owned by the caller. CALL_E_GONE, or 0 with -1 and *ret_error = EBADF; -EPERM

@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Paths as the task sees them. What must stay true: an answer is about objects that we hold, found below the
+ * task's root with the task's permissions; what the kernel can do in one step it does, and where that step
+ * could have seen us instead of the task (procfs, magic links, ".." at another root) walk.c does it again.
+ */
+
+#include "supervisor/view.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "supervisor/call.h"
+#include "supervisor/walk.h"
+
+#define PATH_BYTES   4096
+#define STATUS_BYTES 4096
+#define DELETED      " (deleted)"
+
+enum {
+        FAST_E_WALK = 1, /* the kernel's answer may not be the task's */
+};
+
+void view_deinit(struct view *view) {
+        *view = (struct view){ .root_fd = fd_close(view->root_fd), .cwd_fd = fd_close(view->cwd_fd) };
+}
+
+void resolved_deinit(struct resolved *resolved) {
+        fd_close(resolved->parent_fd);
+        fd_close(resolved->fd);
+        free(resolved->path);
+        *resolved = (struct resolved)RESOLVED_INIT;
+}
+
+/* ---- the task ---- */
+
+/* An entry of the task's /proc directory that is missing: the task is gone, or error is what it means. */
+static int missing_entry(struct call *call, int r, int error, int *ret_error) {
+        int confirmed = target_confirm(call);
+
+        if (confirmed)
+                return confirmed;
+        if (r != -ENOENT || error == 0)
+                return error_origin(r);
+        *ret_error = error;
+        return 0;
+}
+
+int view_status(struct call *call, const char *key, char *buffer, size_t size) {
+        char status[STATUS_BYTES + 1], *line;
+        long n = call->kernel->read_proc(call->kernel->data, call->tid, "status", status, STATUS_BYTES, 0);
+        size_t n_key = strlen(key), n_value;
+        int confirmed = target_confirm(call);
+
+        if (confirmed)
+                return confirmed;
+        if (n < 0)
+                return error_origin((int)n);
+        status[n] = 0;
+        /* The first line is the task's own name; it may hold any text, but no newline (it is escaped). */
+        for (line = strchr(status, '\n'); line; line = strchr(line, '\n')) {
+                line++;
+                if (strncmp(line, key, n_key) != 0 || line[n_key] != ':')
+                        continue;
+                line += n_key + 1;
+                line += strspn(line, " \t");
+                n_value = strcspn(line, "\n");
+                while (n_value > 0 && (line[n_value - 1] == ' ' || line[n_value - 1] == '\t'))
+                        n_value--;
+                if (n_value >= size)
+                        n_value = size - 1;
+                memcpy(buffer, line, n_value);
+                buffer[n_value] = 0;
+                return 0;
+        }
+        return -ENOENT;
+}
+
+uint32_t view_tgid(struct call *call) {
+        char text[32];
+
+        if (call->view.tgid == 0 && view_status(call, "Tgid", text, sizeof(text)) == 0)
+                call->view.tgid = (uint32_t)strtoul(text, NULL, 10);
+        return call->view.tgid;
+}
+
+int view_take_fd(struct call *call, int fd, int *ret_fd, int *ret_error) {
+        int r = fd < 0 ? -EBADF : call->kernel->take_fd(call->kernel->data, call->tid, fd), confirmed;
+
+        *ret_fd = -1;
+        *ret_error = 0;
+        confirmed = target_confirm(call);
+        if (confirmed) {
+                fd_close(r);
+                return confirmed;
+        }
+        if (r == -EBADF) {
+                *ret_error = EBADF;
+                return 0;
+        }
+        if (r == -ESRCH)
+                return CALL_E_GONE;
+        if (r < 0)
+                return error_origin(r);
+        *ret_fd = r;
+        return 0;
+}
+
+/* Our own root, which stays what it is. */
+static bool is_own_root(const struct place *root) {
+        static _Thread_local struct place own;
+
+        if (own.ino == 0) {
+                cleanup_fd int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+                if (fd < 0 || place_of(fd, &own) < 0)
+                        return false;
+        }
+        return place_same(root, &own);
+}
+
+static int know_root(struct call *call) {
+        struct view *view = &call->view;
+        int fd, r, error;
+
+        if (view->own_root_known)
+                return 0;
+        if (call->tid == 0)
+                return error_origin(-ESRCH); /* not visible from our pid namespace */
+        fd = call->kernel->open_proc(call->kernel->data, call->tid, "root", O_PATH | O_DIRECTORY);
+        if (fd < 0)
+                return missing_entry(call, fd, 0, &error);
+        r = place_of(fd, &view->root);
+        if (r) {
+                fd_close(fd);
+                return error_trace(r);
+        }
+        fd_close(view->root_fd);
+        view->root_fd = fd;
+        view->own_root = is_own_root(&view->root);
+        view->own_root_known = true;
+        return 0;
+}
+
+static int open_cwd(struct call *call) {
+        int fd, error;
+
+        if (call->view.cwd_fd >= 0)
+                return 0;
+        fd = call->kernel->open_proc(call->kernel->data, call->tid, "cwd", O_PATH | O_DIRECTORY);
+        if (fd < 0)
+                return missing_entry(call, fd, 0, &error);
+        call->view.cwd_fd = fd;
+        return 0;
+}
+
+/* What dirfd refers to. *ret_owned is closed by the caller, *ret_fd is only looked at. */
+static int open_dirfd(struct call *call, int dirfd, int *ret_owned, int *ret_fd, int *ret_error) {
+        char name[32];
+        int fd, r;
+
+        if (dirfd == AT_FDCWD) {
+                r = open_cwd(call);
+                *ret_fd = call->view.cwd_fd;
+                return r;
+        }
+        if (dirfd < 0) {
+                *ret_error = EBADF;
+                return 0;
+        }
+        snprintf(name, sizeof(name), "fd/%d", dirfd);
+        fd = call->kernel->open_proc(call->kernel->data, call->tid, name, O_PATH);
+        if (fd < 0)
+                return missing_entry(call, fd, EBADF, ret_error);
+        *ret_fd = *ret_owned = fd;
+        return 0;
+}
+
+/* ---- text ---- */
+
+static int read_fd_link(int fd, char buffer[PATH_BYTES]) {
+        char name[32];
+        ssize_t n;
+
+        snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+        n = readlink(name, buffer, PATH_BYTES - 1);
+        if (n < 0)
+                return errno == ENAMETOOLONG ? -ENAMETOOLONG : error_origin(-errno);
+        if (n == PATH_BYTES - 1)
+                return -ENAMETOOLONG;
+        buffer[n] = 0;
+        return 0;
+}
+
+/* The kernel marks names that were removed. One that was only judged a moment later must still match. */
+static void strip_deleted(int fd, char *path) {
+        size_t n = strlen(path), n_mark = strlen(DELETED);
+        struct stat st, named;
+
+        if (n <= n_mark || strcmp(path + n - n_mark, DELETED) != 0 || path[0] != '/' || fstat(fd, &st) < 0)
+                return;
+        if (lstat(path, &named) == 0 && named.st_ino == st.st_ino && named.st_dev == st.st_dev)
+                return; /* that is its name */
+        path[n - n_mark] = 0;
+}
+
+int view_path(struct call *call, int fd, char **ret) {
+        char path[PATH_BYTES], root[PATH_BYTES];
+        const char *inside = path;
+        size_t n;
+        int r = read_fd_link(fd, path);
+
+        if (r)
+                return r;
+        strip_deleted(fd, path);
+        if (!call->view.own_root && path[0] == '/') {
+                r = read_fd_link(call->view.root_fd, root);
+                if (r)
+                        return r;
+                n = strcmp(root, "/") == 0 ? 0 : strlen(root);
+                if (strncmp(path, root, n) == 0 && (path[n] == '/' || path[n] == 0))
+                        inside = path[n] ? path + n : "/";
+                else
+                        inside = NULL;
+        }
+        if (inside)
+                *ret = strdup(inside);
+        else if (asprintf(ret, "(unreachable)%s", path) < 0)
+                *ret = NULL;
+        return *ret ? 0 : error_origin(-ENOMEM);
+}
+
+/* ---- one step ---- */
+
+struct base {
+        int fd;
+        uint64_t scope; /* RESOLVE_IN_ROOT and the like: what keeps the kernel inside the task's root */
+};
+
+/* Is there a component of this name in the path? */
+static bool has_component(const char *path, const char *name) {
+        size_t n = strlen(name);
+
+        for (const char *at = strstr(path, name); at; at = strstr(at + 1, name))
+                if ((at == path || at[-1] == '/') && (at[n] == '/' || at[n] == 0))
+                        return true;
+        return false;
+}
+
+/* Opens one path in one step. FAST_E_WALK where only a walk can tell. */
+static int fast_open(struct call *call, const struct base *base, const char *path, int flags, int *ret_fd,
+                     int *ret_error) {
+        uint64_t resolve =
+                base->scope | RESOLVE_NO_MAGICLINKS | (call->may_wait ? 0 : (uint64_t)RESOLVE_CACHED);
+        int r = walk_open(call, base->fd, path, O_PATH | flags, resolve, ret_fd, ret_error);
+
+        if (r || *ret_fd >= 0)
+                return r;
+        return *ret_error == ENOENT ? 0 : FAST_E_WALK;
+}
+
+/* The last component and what stands before it. false: there is none that is a name. */
+static bool split(const char *path, char ret_directory[PATH_BYTES], char ret_name[256], bool *ret_slash) {
+        size_t n = strlen(path), start;
+
+        *ret_slash = n > 0 && path[n - 1] == '/';
+        while (n > 0 && path[n - 1] == '/')
+                n--;
+        for (start = n; start > 0 && path[start - 1] != '/'; start--)
+                ;
+        if (n == start || n - start > 255 || start >= PATH_BYTES)
+                return false;
+        memcpy(ret_name, path + start, n - start);
+        ret_name[n - start] = 0;
+        memcpy(ret_directory, path, start);
+        ret_directory[start] = 0;
+        if (start == 0)
+                strcpy(ret_directory, ".");
+        return strcmp(ret_name, ".") != 0 && strcmp(ret_name, "..") != 0;
+}
+
+static int join(const char *directory, const char *name, char **ret) {
+        if (asprintf(ret, "%s/%s", strcmp(directory, "/") == 0 ? "" : directory, name) < 0) {
+                *ret = NULL;
+                return error_origin(-ENOMEM);
+        }
+        return 0;
+}
+
+/* The parent: for what only wants it, and for what is missing. */
+static int fast_parent(struct call *call, const struct base *base, const char *path, unsigned flags,
+                       struct resolved *ret) {
+        char place[PATH_BYTES], *directory = NULL;
+        cleanup_fd int fd = -1;
+        struct stat st;
+        int error, r;
+
+        if (!split(path, place, ret->name, &ret->slash))
+                return FAST_E_WALK;
+        r = fast_open(call, base, place, O_DIRECTORY, &fd, &error);
+        if (r)
+                return r;
+        if (fd < 0)
+                return FAST_E_WALK;
+        if (fstat(fd, &st) < 0)
+                return error_origin(-errno);
+        if (walk_in_procfs(fd, &st))
+                return FAST_E_WALK;
+        if (!(flags & RESOLVE_PARENT)) {
+                /* Missing indeed, or is it a link that leads nowhere? */
+                cleanup_fd int found = -1;
+
+                r = walk_open(call, fd, ret->name, O_PATH | O_NOFOLLOW,
+                              call->may_wait ? 0 : (uint64_t)RESOLVE_CACHED, &found, &error);
+                if (r)
+                        return error_trace(r);
+                if (found >= 0 || error != ENOENT)
+                        return FAST_E_WALK;
+                ret->error = ENOENT;
+        }
+        if (!(flags & RESOLVE_NO_TEXT)) {
+                r = view_path(call, fd, &directory);
+                if (r)
+                        return r == -ENAMETOOLONG ? FAST_E_WALK : error_trace(r);
+                r = join(directory, ret->name, &ret->path);
+                free(directory);
+                if (r)
+                        return error_trace(r);
+        }
+        ret->parent_fd = fd_take(&fd);
+        return 0;
+}
+
+static int fast_object(struct call *call, const struct base *base, const char *path, unsigned flags,
+                       struct resolved *ret) {
+        cleanup_fd int fd = -1;
+        struct stat st;
+        int error, r = fast_open(call, base, path, flags & RESOLVE_FOLLOW ? 0 : O_NOFOLLOW, &fd, &error);
+
+        if (r)
+                return r;
+        if (fd < 0)
+                return fast_parent(call, base, path, flags, ret);
+        if (fstat(fd, &st) < 0)
+                return error_origin(-errno);
+        if (walk_in_procfs(fd, &st))
+                return FAST_E_WALK;
+        if (!(flags & RESOLVE_NO_TEXT)) {
+                r = view_path(call, fd, &ret->path);
+                if (r)
+                        return r == -ENAMETOOLONG ? FAST_E_WALK : error_trace(r);
+        }
+        ret->mode = st.st_mode;
+        ret->rdev = st.st_rdev;
+        ret->slash = path[0] && path[strlen(path) - 1] == '/';
+        ret->fd = fd_take(&fd);
+        return 0;
+}
+
+/* ---- resolving ---- */
+
+/* With the task's authority. */
+static int resolve_from(struct call *call, const struct base *base, const char *path, unsigned flags,
+                        struct resolved *ret) {
+        int r = FAST_E_WALK;
+
+        if (!has_component(path, "self") && !has_component(path, "thread-self"))
+                r = flags & RESOLVE_PARENT ? fast_parent(call, base, path, flags, ret)
+                                           : fast_object(call, base, path, flags, ret);
+        if (r != FAST_E_WALK)
+                return error_trace(r);
+        resolved_deinit(ret);
+        return error_trace(walk(call, base->fd, path, flags, ret));
+}
+
+/* The descriptor itself. */
+static int resolve_empty(struct call *call, int fd, unsigned flags, struct resolved *ret) {
+        struct stat st;
+        int r;
+
+        ret->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+        if (ret->fd < 0 || fstat(ret->fd, &st) < 0)
+                return error_origin(-errno);
+        ret->mode = st.st_mode;
+        ret->rdev = st.st_rdev;
+        ret->proc = walk_in_procfs(ret->fd, &st);
+        if (flags & RESOLVE_NO_TEXT)
+                return 0;
+        r = view_path(call, ret->fd, &ret->path);
+        if (r != -ENAMETOOLONG)
+                return error_trace(r);
+        ret->path = strdup("(too long)");
+        return ret->path ? 0 : error_origin(-ENOMEM);
+}
+
+static int end_early(struct resolved *ret, int error, const char *path) {
+        ret->error = error;
+        ret->path = strdup(path);
+        return ret->path ? 0 : error_origin(-ENOMEM);
+}
+
+static int resolve(struct call *call, int dirfd, const char *path, unsigned flags, struct resolved *ret) {
+        struct base base = { .fd = -1 };
+        cleanup_fd int owned = -1;
+        int error = 0, r;
+
+        if (path[0] == 0 && !(flags & RESOLVE_EMPTY))
+                return end_early(ret, ENOENT, path);
+        r = know_root(call);
+        if (!r && path[0] != '/')
+                r = open_dirfd(call, dirfd, &owned, &base.fd, &error);
+        if (!r)
+                r = target_confirm(call); /* what we opened is the task's */
+        if (r)
+                return error_trace(r);
+        if (error)
+                return end_early(ret, error, path);
+        if (path[0] == 0)
+                return resolve_empty(call, base.fd, flags, ret);
+        if (path[0] == '/')
+                base = (struct base){ call->view.root_fd, call->view.own_root ? 0 : RESOLVE_IN_ROOT };
+        else
+                base.scope = call->view.own_root ? 0 : RESOLVE_BENEATH;
+        r = authority_assume(call);
+        if (r)
+                return error_trace(r);
+        r = resolve_from(call, &base, path, flags, ret);
+        authority_return(call);
+        return error_trace(r);
+}
+
+int view_resolve(struct call *call, int dirfd, const char *path, unsigned flags, struct resolved *ret) {
+        int r;
+
+        *ret = (struct resolved)RESOLVED_INIT;
+        r = resolve(call, dirfd, path, flags, ret);
+        if (r)
+                resolved_deinit(ret);
+        return error_trace(r);
+}

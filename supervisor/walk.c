@@ -1,0 +1,556 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The walk. What must stay true: each step is taken from a descriptor, so that no rename changes where we
+ * stand; ".." at the task's root stays there, and anywhere else goes up, as the kernel has it (a directory
+ * moved out of the root is out of it); links are followed where the kernel follows them, and as often.
+ */
+
+#include "supervisor/walk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "supervisor/call.h"
+
+#define LINKS_MAX     40 /* MAXSYMLINKS */
+#define RETRIES_MAX   64 /* a rename beside us makes a scoped lookup give up */
+#define PATH_BYTES    4096
+#define PROC_ROOT_INO 1
+
+#ifndef ST_NOSYMFOLLOW
+#define ST_NOSYMFOLLOW 0x2000 /* kernel 5.10 */
+#endif
+
+struct walk {
+        struct call *call;
+        unsigned flags;
+        int fd; /* where we stand, O_PATH; owned */
+        struct stat st;
+        bool proc; /* fd lies in a procfs */
+        /* Below the own directory of the task in a procfs. */
+        bool own;
+        bool own_fds; /* it is fd or fdinfo */
+        char *rest;   /* what is left of the text; owned */
+        char *at;     /* in rest */
+        unsigned n_links;
+};
+
+static void walk_cleanup(struct walk *walk) {
+        fd_close(walk->fd);
+        free(walk->rest);
+}
+
+int place_of(int fd, struct place *ret) {
+        struct statx stx;
+
+        if (statx(fd, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &stx) < 0)
+                return error_origin(-errno);
+        *ret = (struct place){ stx.stx_dev_major, stx.stx_dev_minor, stx.stx_ino,
+                               stx.stx_mask & STATX_MNT_ID ? stx.stx_mnt_id : 0 };
+        return 0;
+}
+
+bool place_same(const struct place *a, const struct place *b) {
+        return a->ino == b->ino && a->major == b->major && a->minor == b->minor && a->mount == b->mount;
+}
+
+bool walk_in_procfs(int fd, const struct stat *st) {
+        struct statfs fs;
+
+        /* File systems on devices have their numbers, all others share major 0. */
+        return major(st->st_dev) == 0 && fstatfs(fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
+}
+
+int walk_open(struct call *call, int dirfd, const char *name, int flags, uint64_t resolve, int *ret_fd,
+              int *ret_error) {
+        struct open_how how = { .flags = (uint64_t)(flags | O_CLOEXEC), .resolve = resolve };
+
+        *ret_fd = -1;
+        *ret_error = 0;
+        for (unsigned i = 0; i < RETRIES_MAX; i++) {
+                int fd = (int)syscall(SYS_openat2, dirfd, name, &how, sizeof(how));
+
+                if (fd >= 0) {
+                        *ret_fd = fd;
+                        return 0;
+                }
+                if (errno == EAGAIN && (resolve & RESOLVE_CACHED))
+                        return CALL_E_SLOW;
+                if (errno != EAGAIN)
+                        break;
+        }
+        if (errno == EMFILE || errno == ENOSYS)
+                return error_origin(-errno);
+        *ret_error = errno;
+        return 0;
+}
+
+/* ---- steps ---- */
+
+/* fd, eaten, is where we stand now. */
+static int stand_on(struct walk *walk, int fd, const struct stat *st) {
+        bool same_dev = walk->fd >= 0 && walk->st.st_dev == st->st_dev;
+
+        fd_close(walk->fd);
+        walk->fd = fd;
+        walk->st = *st;
+        if (!same_dev)
+                walk->proc = walk_in_procfs(fd, st);
+        return 0;
+}
+
+static uint64_t caution(const struct walk *walk) {
+        /* procfs has everything at hand, but not every kernel says so. */
+        return walk->call->may_wait || walk->proc ? 0 : RESOLVE_CACHED;
+}
+
+/*
+ * The kernel lets a process use its own /proc/self/fd and the links of /proc/self even where it is not
+ * dumpable, and only there is nothing more than that done with our own authority.
+ */
+static int open_as_ourselves(struct walk *walk, const char *name, int flags, int *ret_fd, int *ret_error) {
+        int r, assumed;
+
+        authority_return(walk->call);
+        r = walk_open(walk->call, walk->fd, name, flags, 0, ret_fd, ret_error);
+        assumed = authority_assume(walk->call);
+        if (assumed) {
+                *ret_fd = fd_close(*ret_fd);
+                return assumed;
+        }
+        return r;
+}
+
+static int open_name(struct walk *walk, const char *name, int *ret_fd, int *ret_error) {
+        int r = walk_open(walk->call, walk->fd, name, O_PATH | O_NOFOLLOW, caution(walk), ret_fd, ret_error);
+
+        if (!r && *ret_error == EACCES && walk->own && walk->own_fds)
+                r = open_as_ourselves(walk, name, O_PATH | O_NOFOLLOW, ret_fd, ret_error);
+        return r;
+}
+
+static int go_up(struct walk *walk, int *ret_error) {
+        struct place here;
+        struct stat st;
+        const char *name = "..";
+        int r = place_of(walk->fd, &here), fd;
+
+        if (r)
+                return error_trace(r);
+        if (place_same(&here, &walk->call->view.root))
+                name = "."; /* asks for the permission to search as well */
+        r = walk_open(walk->call, walk->fd, name, O_PATH | O_DIRECTORY, caution(walk), &fd, ret_error);
+        if (r || *ret_error)
+                return r;
+        if (fstat(fd, &st) < 0) {
+                fd_close(fd);
+                return error_origin(-errno);
+        }
+        walk->own = false;
+        return stand_on(walk, fd, &st);
+}
+
+static int go_to_root(struct walk *walk) {
+        int fd = fcntl(walk->call->view.root_fd, F_DUPFD_CLOEXEC, 0);
+        struct stat st;
+
+        if (fd < 0)
+                return error_origin(-errno);
+        if (fstat(fd, &st) < 0) {
+                fd_close(fd);
+                return error_origin(-errno);
+        }
+        walk->own = false;
+        return stand_on(walk, fd, &st);
+}
+
+/* ---- links ---- */
+
+/* /proc/sys/fs/protected_symlinks; whoever changes it under us is root. */
+static bool links_protected(void) {
+        static int known = -1;
+        char c = '0';
+
+        if (known < 0) {
+                cleanup_fd int fd = open("/proc/sys/fs/protected_symlinks", O_RDONLY | O_CLOEXEC);
+
+                known = fd >= 0 && read(fd, &c, 1) == 1 && c != '0';
+        }
+        return known;
+}
+
+/* May the task follow the link in the last place of a path? As may_follow_link() of the kernel. */
+static bool may_follow(const struct walk *walk, const struct stat *link) {
+        const mode_t shared = S_ISVTX | S_IWOTH;
+
+        return (walk->st.st_mode & shared) != shared || link->st_uid == geteuid() ||
+               link->st_uid == walk->st.st_uid || !links_protected();
+}
+
+/* The task's number in the procfs that we stand in. */
+static int own_numbers(struct walk *walk, uint32_t *ret_tgid, uint32_t *ret_tid) {
+        static dev_t our_proc;
+        char line[128], *last;
+        struct stat st;
+        uint32_t tgid = view_tgid(walk->call);
+        int r;
+
+        if (tgid == 0)
+                return CALL_E_GONE;
+        *ret_tgid = tgid;
+        *ret_tid = walk->call->tid;
+        if (our_proc == 0 && stat("/proc", &st) == 0)
+                our_proc = st.st_dev;
+        if (walk->st.st_dev == our_proc)
+                return 0;
+        /* A procfs of another pid namespace: the task's own, as a rule, which comes last. */
+        r = view_status(walk->call, "NStgid", line, sizeof(line));
+        if (r == -ENOENT)
+                return 0;
+        if (r)
+                return r;
+        last = strrchr(line, '\t');
+        *ret_tgid = (uint32_t)strtoul(last ? last + 1 : line, NULL, 10);
+        r = view_status(walk->call, "NSpid", line, sizeof(line));
+        if (r)
+                return r;
+        last = strrchr(line, '\t');
+        *ret_tid = (uint32_t)strtoul(last ? last + 1 : line, NULL, 10);
+        return 0;
+}
+
+static bool in_proc_root(const struct walk *walk) {
+        return walk->proc && walk->st.st_ino == PROC_ROOT_INO;
+}
+
+/* text goes before what is left. */
+static int put_before(struct walk *walk, const char *text) {
+        size_t n = strlen(text), n_rest = strlen(walk->at);
+        char *joined = malloc(n + n_rest + 1);
+
+        if (!joined)
+                return error_origin(-ENOMEM);
+        memcpy(joined, text, n);
+        memcpy(joined + n, walk->at, n_rest + 1);
+        free(walk->rest);
+        walk->rest = walk->at = joined;
+        return text[0] == '/' ? go_to_root(walk) : 0;
+}
+
+/* Text of the link that fd is, or of self and thread-self. magic: it has none that leads anywhere. */
+static int read_link(struct walk *walk, int fd, const char *name, char text[PATH_BYTES], bool *ret_magic,
+                     int *ret_error) {
+        bool self = strcmp(name, "self") == 0, thread = strcmp(name, "thread-self") == 0;
+        ssize_t n;
+
+        *ret_magic = false;
+        if (in_proc_root(walk) && (self || thread)) {
+                uint32_t tgid, tid;
+                int r = own_numbers(walk, &tgid, &tid);
+
+                if (r)
+                        return r;
+                if (self)
+                        snprintf(text, PATH_BYTES, "%u", tgid);
+                else
+                        snprintf(text, PATH_BYTES, "%u/task/%u", tgid, tid);
+                return 0;
+        }
+        if (walk->proc) {
+                int probe, r = walk_open(walk->call, walk->fd, name, O_PATH, RESOLVE_NO_MAGICLINKS, &probe,
+                                         ret_error);
+
+                fd_close(probe);
+                *ret_magic = !r && *ret_error == ELOOP;
+                *ret_error = 0;
+                if (r || *ret_magic)
+                        return r;
+        }
+        n = readlinkat(fd, "", text, PATH_BYTES - 1);
+        if (n < 0)
+                *ret_error = errno;
+        else if (n == 0)
+                *ret_error = ENOENT;
+        text[n < 0 ? 0 : n] = 0;
+        return 0;
+}
+
+/* Where a magic link leads; *ret_fd is the object. */
+static int jump(struct walk *walk, const char *name, int *ret_fd, int *ret_error) {
+        int r = walk_open(walk->call, walk->fd, name, O_PATH, 0, ret_fd, ret_error);
+
+        if (!r && *ret_error == EACCES && walk->own)
+                r = open_as_ourselves(walk, name, O_PATH, ret_fd, ret_error);
+        return r;
+}
+
+/* Follows the link that *fd is: *fd is -1 afterwards when its text has been put before the rest, and what a
+ * magic link leads to otherwise. */
+static int follow(struct walk *walk, int *fd, const char *name, const struct stat *link, bool last,
+                  int *ret_error) {
+        char text[PATH_BYTES];
+        struct statvfs fs;
+        bool magic;
+        int r;
+
+        *ret_error = 0;
+        if (++walk->n_links > LINKS_MAX || (fstatvfs(*fd, &fs) == 0 && (fs.f_flag & ST_NOSYMFOLLOW)))
+                *ret_error = ELOOP;
+        else if (last && !may_follow(walk, link))
+                *ret_error = EACCES;
+        if (*ret_error)
+                return 0;
+        r = read_link(walk, *fd, name, text, &magic, ret_error);
+        if (r || *ret_error)
+                return r;
+        *fd = fd_close(*fd);
+        return magic ? jump(walk, name, fd, ret_error) : put_before(walk, text);
+}
+
+/* ---- ends ---- */
+
+/* Takes "." and ".." and doubled slashes out of what follows the first n_real bytes, as if all that is
+ * missing were directories: a pattern must not be led astray by the path of something that is not there. */
+static void straighten(char *path, size_t n_real) {
+        char *to = path + n_real, *from = to;
+
+        while (*from) {
+                size_t n;
+
+                from += strspn(from, "/");
+                n = strcspn(from, "/");
+                if (n == 2 && from[0] == '.' && from[1] == '.') {
+                        while (to > path && *--to != '/')
+                                ;
+                } else if (n > 0 && !(n == 1 && from[0] == '.')) {
+                        *to++ = '/';
+                        memmove(to, from, n);
+                        to += n;
+                }
+                from += n;
+        }
+        if (to == path)
+                *to++ = '/';
+        *to = 0;
+}
+
+/* Where we stand and what of the text could not be walked, as one path. */
+static int describe_rest(struct walk *walk, const char *name, struct resolved *ret) {
+        char *here = NULL;
+        size_t n, n_here;
+        int r;
+
+        if (walk->flags & RESOLVE_NO_TEXT)
+                return 0;
+        r = view_path(walk->call, walk->fd, &here);
+        if (r == -ENAMETOOLONG) {
+                ret->error = ENAMETOOLONG;
+                here = strdup("(too long)");
+                r = here ? 0 : error_origin(-ENOMEM);
+        }
+        if (r)
+                return error_trace(r);
+        n_here = strcmp(here, "/") == 0 ? 0 : strlen(here);
+        n = n_here + strlen(name) + strlen(walk->at) + 3;
+        ret->path = malloc(n);
+        if (!ret->path) {
+                free(here);
+                return error_origin(-ENOMEM);
+        }
+        snprintf(ret->path, n, "%.*s/%s%s", (int)n_here, here, name, walk->at);
+        free(here);
+        straighten(ret->path, n_here);
+        return 0;
+}
+
+static int end_with_error(struct walk *walk, const char *name, int error, struct resolved *ret) {
+        ret->error = error;
+        ret->proc = walk->proc;
+        return describe_rest(walk, name, ret);
+}
+
+/* Only the last component is missing, or only the parent is wanted. */
+static int end_with_parent(struct walk *walk, const char *name, int error, struct resolved *ret) {
+        size_t n = strlen(name);
+
+        if (n >= sizeof(ret->name))
+                return end_with_error(walk, name, ENAMETOOLONG, ret);
+        memcpy(ret->name, name, n + 1);
+        ret->error = error;
+        ret->proc = walk->proc;
+        if (strcmp(name, "/") == 0)
+                name = "";
+        walk->at += strlen(walk->at);
+        if (describe_rest(walk, name, ret) < 0)
+                return -ENOMEM;
+        if (ret->error == error)
+                ret->parent_fd = fd_take(&walk->fd);
+        return 0;
+}
+
+/* Arrived: fd, eaten, is the object. */
+static int end_with_object(struct walk *walk, int fd, const struct stat *st, struct resolved *ret) {
+        int r;
+
+        ret->fd = fd;
+        ret->mode = st->st_mode;
+        ret->rdev = st->st_rdev;
+        ret->proc = walk_in_procfs(fd, st);
+        if (ret->slash && !S_ISDIR(st->st_mode)) {
+                ret->error = ENOTDIR;
+        }
+        if (!(walk->flags & RESOLVE_NO_TEXT)) {
+                r = view_path(walk->call, fd, &ret->path);
+                if (r == -ENAMETOOLONG) {
+                        ret->error = ENAMETOOLONG;
+                        ret->path = strdup("(too long)");
+                        r = ret->path ? 0 : error_origin(-ENOMEM);
+                }
+                if (r)
+                        return error_trace(r);
+        }
+        if (ret->error) {
+                ret->fd = fd_close(ret->fd);
+                ret->mode = 0;
+        }
+        return 0;
+}
+
+/* ---- the walk ---- */
+
+/* One component that is no "." or "..". *ret_done: *ret is filled. */
+static int take(struct walk *walk, const char *name, bool last, struct resolved *ret, bool *ret_done) {
+        cleanup_fd int fd = -1;
+        struct stat st;
+        bool jumped = false;
+        int error, r = open_name(walk, name, &fd, &error);
+
+        *ret_done = true;
+        if (r)
+                return error_trace(r);
+        if (error == ENOENT && last)
+                return end_with_parent(walk, name, ENOENT, ret);
+        if (error)
+                return end_with_error(walk, name, error, ret);
+        if (fstat(fd, &st) < 0)
+                return error_origin(-errno);
+        if (S_ISLNK(st.st_mode) && (!last || ret->slash || (walk->flags & RESOLVE_FOLLOW))) {
+                r = follow(walk, &fd, name, &st, last, &error);
+                if (r)
+                        return error_trace(r);
+                if (error)
+                        return end_with_error(walk, name, error, ret);
+                if (fd < 0) {
+                        *ret_done = false;
+                        return 0;
+                }
+                jumped = true;
+                if (fstat(fd, &st) < 0)
+                        return error_origin(-errno);
+        }
+        if (last)
+                return end_with_object(walk, fd_take(&fd), &st, ret);
+        if (!S_ISDIR(st.st_mode))
+                return end_with_error(walk, name, ENOTDIR, ret);
+        *ret_done = false;
+        if (jumped)
+                walk->own = false;
+        else if (in_proc_root(walk)) {
+                uint32_t tgid, tid;
+                unsigned long number = strtoul(name, NULL, 10);
+
+                r = own_numbers(walk, &tgid, &tid);
+                if (r)
+                        return r;
+                walk->own = number == tgid || number == tid;
+                walk->own_fds = false;
+        } else if (walk->own)
+                walk->own_fds = strcmp(name, "fd") == 0 || strcmp(name, "fdinfo") == 0;
+        return stand_on(walk, fd_take(&fd), &st);
+}
+
+/* Cuts the next component off the rest: its name in walk->at's place. NULL: there is none. */
+static char *next_name(struct walk *walk, char ret_cut[1]) {
+        char *name = walk->at + strspn(walk->at, "/");
+
+        if (!*name)
+                return NULL;
+        walk->at = name + strcspn(name, "/");
+        *ret_cut = *walk->at;
+        return name;
+}
+
+static int run(struct walk *walk, struct resolved *ret) {
+        for (;;) {
+                char name[PATH_BYTES], *start, cut;
+                bool last, done;
+                int error = 0, r;
+
+                start = next_name(walk, &cut);
+                if (!start) {
+                        /* "/", and what a link to "/" leaves. */
+                        if (walk->flags & RESOLVE_PARENT)
+                                return end_with_parent(walk, "/", 0, ret);
+                        return end_with_object(walk, fd_take(&walk->fd), &walk->st, ret);
+                }
+                if ((size_t)(walk->at - start) >= sizeof(name))
+                        return end_with_error(walk, "", ENAMETOOLONG, ret);
+                memcpy(name, start, (size_t)(walk->at - start));
+                name[walk->at - start] = 0;
+                last = walk->at[strspn(walk->at, "/")] == 0;
+                ret->slash = last && cut == '/';
+                if (last && (walk->flags & RESOLVE_PARENT))
+                        return end_with_parent(walk, name, 0, ret);
+                if (strcmp(name, ".") != 0 && strcmp(name, "..") != 0) {
+                        r = take(walk, name, last, ret, &done);
+                        if (r || done)
+                                return error_trace(r);
+                        continue;
+                }
+                if (name[1] == '.')
+                        r = go_up(walk, &error);
+                else {
+                        int probe;
+
+                        r = walk_open(walk->call, walk->fd, ".", O_PATH | O_DIRECTORY, caution(walk), &probe,
+                                      &error);
+                        fd_close(probe);
+                }
+                if (r)
+                        return error_trace(r);
+                if (error)
+                        return end_with_error(walk, name, error, ret);
+        }
+}
+
+int walk(struct call *call, int base_fd, const char *path, unsigned flags, struct resolved *ret) {
+        __attribute__((cleanup(walk_cleanup))) struct walk walk = { .call = call, .flags = flags, .fd = -1 };
+        struct stat st;
+        int fd;
+
+        walk.rest = walk.at = strdup(path);
+        if (!walk.rest)
+                return error_origin(-ENOMEM);
+        fd = fcntl(base_fd, F_DUPFD_CLOEXEC, 0);
+        if (fd < 0)
+                return error_origin(-errno);
+        if (fstat(fd, &st) < 0) {
+                fd_close(fd);
+                return error_origin(-errno);
+        }
+        stand_on(&walk, fd, &st);
+        return run(&walk, ret);
+}
