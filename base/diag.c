@@ -79,6 +79,17 @@ int diag_add(struct diags *diags, enum diag_severity severity, const char *id, c
         return r;
 }
 
+int diag_add_at(struct diags *diags, enum diag_severity severity, const char *id, unsigned line,
+                unsigned column, const char *place, const char *format, ...) {
+        va_list args;
+        int r;
+
+        va_start(args, format);
+        r = add(diags, severity, id, line, column, place, format, args);
+        va_end(args);
+        return r;
+}
+
 void diags_print(const struct diags *diags, FILE *to, enum diag_severity least, bool colour) {
         static const struct {
                 const char *word, *start;

@@ -47,6 +47,10 @@ int diag_syntax(struct diags *diags, unsigned line, unsigned column, const char 
         __attribute__((format(printf, 4, 5)));
 int diag_add(struct diags *diags, enum diag_severity severity, const char *id, const char *place,
              const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* The same with line and column (0: unknown) as well. */
+int diag_add_at(struct diags *diags, enum diag_severity severity, const char *id, unsigned line,
+                unsigned column, const char *place, const char *format, ...)
+        __attribute__((format(printf, 7, 8)));
 
 /* One diag per line; colour only if asked for. prefix (may be NULL) goes before each line. */
 void diags_print(const struct diags *diags, FILE *to, enum diag_severity least, bool colour);

@@ -48,6 +48,10 @@ struct scan {
         bool key_is_syscalls;                 /* the last string was "syscalls" */
         unsigned n_rule_arrays;
         struct json_document *document;
+
+        bool placed;
+        struct json_place *begins; /* of every key and value, in the order of the text */
+        size_t n_begins;
 };
 
 static int complain(struct scan *scan, const char *text, unsigned long long number) {
@@ -72,10 +76,17 @@ static int note_line(struct scan *scan) {
         return 0;
 }
 
-/* Every value passes here when it begins. */
+/* Every key and value passes here when it begins. */
 static int scan_value(struct scan *scan) {
         if (++scan->n_values > JSON_VALUES_MAX)
                 return complain(scan, "more than %llu values; no profile is that large", JSON_VALUES_MAX);
+        if (scan->placed) {
+                int r = json_places_add(&scan->begins, &scan->n_begins, NULL, scan->line,
+                                        (unsigned)(scan->at - scan->line_start) + 1);
+
+                if (r)
+                        return error_trace(r);
+        }
         if (scan->is_rules[scan->depth] && scan->n_rule_arrays == 1)
                 return error_trace(note_line(scan));
         return 0;
@@ -293,7 +304,94 @@ static int parse(struct scan *scan) {
         return r ? error_trace(r) : PROFILE_E_INVALID;
 }
 
-int json_document_read(const char *bytes, size_t n, struct diags *diags, struct json_document *ret) {
+/* A singleton stands in many places at once. */
+static bool has_place(const json_t *value) {
+        return !json_is_null(value) && !json_is_boolean(value);
+}
+
+/* Gives the beginnings to the values, in the same order. False: they are not as many, since a key was there
+ * twice. */
+static bool give_places(struct scan *scan, const json_t *value, size_t *next) {
+        const char *key;
+        json_t *item;
+        size_t i;
+
+        if (*next >= scan->n_begins)
+                return false;
+        scan->begins[*next].value = has_place(value) ? value : NULL;
+        (*next)++;
+        json_array_foreach(value, i, item) {
+                if (!give_places(scan, item, next))
+                        return false;
+        }
+        json_object_foreach((json_t *)value, key, item) {
+                (*next)++;
+                if (!give_places(scan, item, next))
+                        return false;
+        }
+        return true;
+}
+
+static void keep_places(struct scan *scan) {
+        struct json_document *document = scan->document;
+        size_t next = 0;
+
+        if (!give_places(scan, document->root, &next) || next != scan->n_begins)
+                return;
+        for (size_t i = 0; i < scan->n_begins; i++)
+                if (scan->begins[i].value)
+                        scan->begins[document->n_places++] = scan->begins[i];
+        document->places = scan->begins;
+        scan->begins = NULL;
+        json_places_sort(document->places, document->n_places);
+}
+
+int json_places_add(struct json_place **places, size_t *n, const json_t *value, unsigned line,
+                    unsigned column) {
+        if (!(*n & (*n - 1))) {
+                struct json_place *grown = reallocarray(*places, *n ? *n * 2 : 1, sizeof(*grown));
+
+                if (!grown)
+                        return error_origin(-ENOMEM);
+                *places = grown;
+        }
+        (*places)[(*n)++] = (struct json_place){ .value = value, .line = line, .column = column };
+        return 0;
+}
+
+static int compare_places(const void *a, const void *b) {
+        const struct json_place *x = a, *y = b;
+
+        if (x->value != y->value)
+                return (uintptr_t)x->value < (uintptr_t)y->value ? -1 : 1;
+        if (x->line != y->line)
+                return x->line < y->line ? -1 : 1;
+        return x->column < y->column ? -1 : x->column > y->column;
+}
+
+void json_places_sort(struct json_place *places, size_t n) {
+        if (n)
+                qsort(places, n, sizeof(*places), compare_places);
+}
+
+/* A value that was dropped for a later one of the same key may have had the same address: the last counts.
+ */
+const struct json_place *json_place_of(const struct json_place *places, size_t n, const json_t *value) {
+        size_t low = 0, high = n;
+
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+
+                if ((uintptr_t)places[middle].value <= (uintptr_t)value)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        return low && places[low - 1].value == value ? &places[low - 1] : NULL;
+}
+
+static int read_document(const char *bytes, size_t n, bool placed, struct diags *diags,
+                         struct json_document *ret) {
         struct json_document document = JSON_DOCUMENT_INIT;
         struct scan scan = {
                 .bytes = bytes,
@@ -302,6 +400,7 @@ int json_document_read(const char *bytes, size_t n, struct diags *diags, struct 
                 .diags = diags,
                 .text = BUF_INIT(2 * PROFILE_BYTES_MAX),
                 .document = &document,
+                .placed = placed,
         };
         int r;
 
@@ -320,8 +419,11 @@ int json_document_read(const char *bytes, size_t n, struct diags *diags, struct 
                 r = parse(&scan);
         if (scan.n_rule_arrays != 1)
                 document.n_lines = 0;
+        if (!r && placed)
+                keep_places(&scan);
         buf_deinit(&scan.text);
         free(scan.rewrites);
+        free(scan.begins);
         if (r) {
                 json_document_deinit(&document);
                 return error_trace(r);
@@ -330,10 +432,19 @@ int json_document_read(const char *bytes, size_t n, struct diags *diags, struct 
         return 0;
 }
 
+int json_document_read(const char *bytes, size_t n, struct diags *diags, struct json_document *ret) {
+        return error_trace(read_document(bytes, n, false, diags, ret));
+}
+
+int json_document_read_placed(const char *bytes, size_t n, struct diags *diags, struct json_document *ret) {
+        return error_trace(read_document(bytes, n, true, diags, ret));
+}
+
 void json_document_deinit(struct json_document *document) {
         json_decref(document->root);
         free(document->lines);
         free(document->texts);
+        free(document->places);
         *document = JSON_DOCUMENT_INIT;
 }
 

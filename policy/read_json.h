@@ -22,6 +22,12 @@ struct json_text {
         unsigned indent; /* in front of each line */
 };
 
+/* Where a value begins. null, true and false are each one value for jansson and have no place. */
+struct json_place {
+        const json_t *value;
+        unsigned line, column;
+};
+
 struct json_document {
         json_t *root;    /* owned */
         unsigned *lines; /* owned; of each element of the array called "syscalls", if there is just one */
@@ -29,13 +35,24 @@ struct json_document {
         unsigned line;           /* where the document begins */
         struct json_text *texts; /* owned; of YAML only */
         size_t n_texts;
+        struct json_place *places; /* owned; only where asked for; sorted for json_place_of() */
+        size_t n_places;
 };
 
 #define JSON_DOCUMENT_INIT ((struct json_document){ 0 })
 
 /* 0, PROFILE_E_INVALID (diags say where), or -errno. */
 int json_document_read(const char *bytes, size_t n, struct diags *diags, struct json_document *ret);
+/* The same with the places of all values. */
+int json_document_read_placed(const char *bytes, size_t n, struct diags *diags, struct json_document *ret);
 void json_document_deinit(struct json_document *document);
+
+/* For readers that collect places: into a growing array, then sorted. */
+int json_places_add(struct json_place **places, size_t *n, const json_t *value, unsigned line,
+                    unsigned column);
+void json_places_sort(struct json_place *places, size_t n);
+/* NULL: none is known. */
+const struct json_place *json_place_of(const struct json_place *places, size_t n, const json_t *value);
 
 enum json_number {
         JSON_NUMBER_OK,

@@ -160,6 +160,8 @@ static int on_scalar(struct yaml *yaml, const yaml_event_t *event) {
         }
         if (!r && event->data.scalar.style == YAML_LITERAL_SCALAR_STYLE)
                 r = note_text(yaml, node, event);
+        if (!r)
+                r = yaml_note_place(yaml, node, &event->start_mark);
         yaml_finish_anchor(yaml, anchor, node, 1, 0);
         if (r) {
                 json_decref(node);
@@ -195,6 +197,7 @@ static int on_document_end(struct yaml *yaml) {
         if (!grown)
                 return error_origin(-ENOMEM);
         documents->items = grown;
+        json_places_sort(yaml->document.places, yaml->document.n_places);
         grown[documents->n++] = yaml->document;
         yaml->document = JSON_DOCUMENT_INIT;
         return 0;
@@ -276,13 +279,15 @@ static int read_events(struct yaml *yaml) {
         return r;
 }
 
-int yaml_documents_read(const char *bytes, size_t n, struct diags *diags, struct yaml_documents *ret) {
+static int read_documents(const char *bytes, size_t n, bool placed, struct diags *diags,
+                          struct yaml_documents *ret) {
         struct yaml_documents documents = YAML_DOCUMENTS_INIT;
         struct yaml yaml = {
                 .bytes = bytes,
                 .n = n,
                 .diags = diags,
                 .documents = &documents,
+                .placed = placed,
         };
         const yaml_mark_t start = { 0 };
         int r;
@@ -304,6 +309,15 @@ int yaml_documents_read(const char *bytes, size_t n, struct diags *diags, struct
         }
         *ret = documents;
         return 0;
+}
+
+int yaml_documents_read(const char *bytes, size_t n, struct diags *diags, struct yaml_documents *ret) {
+        return error_trace(read_documents(bytes, n, false, diags, ret));
+}
+
+int yaml_documents_read_placed(const char *bytes, size_t n, struct diags *diags,
+                               struct yaml_documents *ret) {
+        return error_trace(read_documents(bytes, n, true, diags, ret));
 }
 
 void yaml_documents_deinit(struct yaml_documents *documents) {

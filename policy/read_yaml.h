@@ -20,4 +20,6 @@ struct yaml_documents {
 
 /* 0, PROFILE_E_INVALID (diags say where), or -errno. */
 int yaml_documents_read(const char *bytes, size_t n, struct diags *diags, struct yaml_documents *ret);
+/* The same with the places of all values; those of an alias are where its anchor stands. */
+int yaml_documents_read_placed(const char *bytes, size_t n, struct diags *diags, struct yaml_documents *ret);
 void yaml_documents_deinit(struct yaml_documents *documents);

@@ -167,6 +167,15 @@ int yaml_end_value(struct yaml *yaml, json_t *node, unsigned height, const yaml_
         return r;
 }
 
+int yaml_note_place(struct yaml *yaml, const json_t *node, const yaml_mark_t *mark) {
+        struct json_document *document = &yaml->document;
+
+        if (!yaml->placed || json_is_null(node) || json_is_boolean(node))
+                return 0;
+        return error_trace(json_places_add(&document->places, &document->n_places, node,
+                                           (unsigned)mark->line + 1, (unsigned)mark->column + 1));
+}
+
 int yaml_add_anchor(struct yaml *yaml, const yaml_char_t *name, const yaml_mark_t *mark, size_t *ret) {
         struct yaml_anchor *grown;
 
@@ -220,7 +229,7 @@ int yaml_open(struct yaml *yaml, bool is_array, const yaml_char_t *anchor_name, 
                 return error_origin(-ENOMEM);
         yaml->depth++;
         yaml->n_rule_arrays += frame->is_rules;
-        return 0;
+        return error_trace(yaml_note_place(yaml, frame->node, mark));
 }
 
 int yaml_close(struct yaml *yaml, const yaml_mark_t *mark) {

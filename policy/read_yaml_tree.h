@@ -40,6 +40,7 @@ struct yaml {
         struct yaml_anchor *anchors;
         size_t n_anchors;
         size_t n_values;
+        bool placed; /* places of values are wanted */
         unsigned n_rule_arrays;
         size_t line, line_at; /* a line and where it begins in bytes; goes forward only */
 };
@@ -53,6 +54,8 @@ const char *yaml_shown(const char *text, char *buf, size_t size);
 struct yaml_frame *yaml_top(struct yaml *yaml); /* NULL: nothing is open */
 int yaml_count_values(struct yaml *yaml, size_t n, const yaml_mark_t *mark);
 int yaml_begin_value(struct yaml *yaml, const yaml_mark_t *mark);
+/* Notes where a value begins, if that is wanted. */
+int yaml_note_place(struct yaml *yaml, const json_t *node, const yaml_mark_t *mark);
 /* Takes over node; height: levels in it. */
 int yaml_end_value(struct yaml *yaml, json_t *node, unsigned height, const yaml_mark_t *mark);
 int yaml_open(struct yaml *yaml, bool is_array, const yaml_char_t *anchor_name, const yaml_mark_t *mark);

@@ -53,7 +53,8 @@ void reader_complain(struct reader *reader, enum diag_severity severity, const c
         va_start(args, format);
         buf_vprintf(&text, format, args);
         va_end(args);
-        reader->r = diag_add(reader->diags, severity, id, place, "%s", buf_string(&text));
+        reader->r = diag_add_at(reader->diags, severity, id, reader->line, reader->column, place, "%s",
+                                buf_string(&text));
         buf_deinit(&text);
         if (!reader->r && severity == DIAG_ERROR && ++reader->n_errors == ERRORS_MAX) {
                 reader->r = diag_add(reader->diags, DIAG_INFO, NULL, NULL,

@@ -3,7 +3,7 @@
 
 /*
  * What the readers of profiles share: where in the document they are, what is said about it, and tables of
- * fields. Only policy/read_*.c include this.
+ * fields. Only policy/read_*.c and policy/native/read*.[ch] include this.
  */
 
 #include "base/diag.h"
@@ -16,6 +16,7 @@ struct reader {
         const struct json_document *document;
         char place[256]; /* where in the document we are: "syscalls[3].args[0]" */
         size_t n_place;
+        unsigned line, column; /* of that, where known; 0 = unknown */
         size_t n_errors;
         int r; /* reading stops early: first -ENOMEM, or PROFILE_E_INVALID after too many errors */
         bool docker, containers; /* fields of these dialects were seen */

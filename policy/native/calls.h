@@ -49,6 +49,7 @@ struct policy_option {
         const char *name;
         enum {
                 OPTION_TEXT,
+                OPTION_FILE, /* of whoever writes the policy; absolute when it is read */
                 OPTION_NUMBER,
                 OPTION_FLAG,
                 OPTION_SIZE,
@@ -69,7 +70,8 @@ struct policy_emulation_when {
 struct policy_emulation {
         const char *name;
         const char *about;
-        const char *calls; /* separated by blanks; of those the rule's `syscalls` may be a part */
+        const char *calls; /* separated by blanks, or "*": all that are PERFORMED; of those the rule's
+                              `syscalls` may be a part */
         const struct policy_option *options; /* ends with name NULL */
         bool wants_installed;  /* all its calls must be notified: the rule may not have conditions on
                                   arguments */

@@ -9,7 +9,7 @@
 static const struct policy_option no_options[] = { { 0 } };
 
 static const struct policy_option root_options[] = {
-        { "state", OPTION_TEXT, "file that keeps pretended owners, modes and devices between runs", false },
+        { "state", OPTION_FILE, "file that keeps pretended owners, modes and devices between runs", false },
         { 0 },
 };
 
@@ -132,8 +132,8 @@ static const struct policy_option mount_options[] = {
 };
 
 const struct policy_emulation policy_emulations[] = {
-        { "identity", "carried out for the task exactly as the kernel would: for tests and measurements", "",
-          no_options, false, NULL },
+        { "identity", "carried out for the task exactly as the kernel would: for tests and measurements",
+          "*", no_options, false, NULL },
         { "root", "pretends that the program runs as root", "", root_options, true, NULL },
         { "uname", "other names of the system", "uname olduname oldolduname", uname_options, false, NULL },
         { "hostname",

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Values of a policy as people write them: texts, numbers, errors, times and sizes, with a sentence about
+ * those that are none. */
+
+#include "policy/native/read_policy.h"
+
+#include "base/error.h"
+#include "policy/native/pattern.h"
+#include "policy/native/quantity.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ERRNO_MAX 4095
+
+struct policy_mark policy_enter(struct policy_reader *reader, const json_t *value, const char *format, ...) {
+        struct reader *base = &reader->base;
+        struct policy_mark mark = { base->n_place, base->line, base->column };
+        const struct json_place *place = json_place_of(reader->parts.places, reader->parts.n_places, value);
+        char text[sizeof(base->place)];
+        va_list args;
+
+        va_start(args, format);
+        vsnprintf(text, sizeof(text), format, args);
+        va_end(args);
+        reader_enter(base, "%s", text);
+        if (place) {
+                base->line = place->line;
+                base->column = place->column;
+        }
+        return mark;
+}
+
+struct policy_mark policy_enter_field(struct policy_reader *reader, const json_t *value, const char *field) {
+        return policy_enter(reader, value, reader->base.n_place ? ".%.64s" : "%.64s", field);
+}
+
+void policy_leave(struct policy_reader *reader, struct policy_mark mark) {
+        reader_leave(&reader->base, mark.n);
+        reader->base.line = mark.line;
+        reader->base.column = mark.column;
+}
+
+#define FIELDS_MAX 32
+
+static void read_field(struct policy_reader *reader, const char *key, const json_t *value,
+                       const struct policy_field *fields, size_t n, void *to) {
+        char shown[READER_SHOWN], hint[READER_HINT];
+        const char *names[FIELDS_MAX];
+        struct policy_mark mark = policy_enter_field(reader, value, key);
+
+        for (size_t i = 0; i < n; i++) {
+                names[i] = fields[i].name;
+                if (strcmp(fields[i].name, key) != 0)
+                        continue;
+                if (json_is_null(value))
+                        policy_bad(reader, "has no value; write one, or leave the field out");
+                else
+                        fields[i].read(reader, value, to);
+                policy_leave(reader, mark);
+                return;
+        }
+        policy_bad(reader, "there is no field %s here%s", reader_quote(key, shown, sizeof(shown)),
+                   reader_hint(hint, sizeof(hint), diag_nearest(key, names, n)));
+        policy_leave(reader, mark);
+}
+
+bool policy_fields(struct policy_reader *reader, const json_t *object, const char *what,
+                   const struct policy_field *fields, size_t n, void *to) {
+        const char *key;
+        json_t *value;
+
+        if (!reader_expect(&reader->base, object, json_is_object(object), what))
+                return false;
+        json_object_foreach((json_t *)object, key, value) {
+                read_field(reader, key, value, fields, n, to);
+                if (reader->base.r)
+                        break;
+        }
+        return true;
+}
+
+bool policy_each(struct policy_reader *reader, const json_t *value,
+                 void (*read)(struct policy_reader *reader, const json_t *value, void *to), void *to) {
+        size_t i;
+        json_t *item;
+
+        if (!json_is_array(value)) {
+                read(reader, value, to);
+                return true;
+        }
+        if (!json_array_size(value)) {
+                policy_bad(reader, "the list is empty; leave the field out, or write something");
+                return false;
+        }
+        json_array_foreach(value, i, item) {
+                struct policy_mark mark = policy_enter(reader, item, "[%zu]", i);
+
+                read(reader, item, to);
+                policy_leave(reader, mark);
+                if (reader->base.r)
+                        break;
+        }
+        return true;
+}
+
+char *policy_copy_text(struct policy_reader *reader, const json_t *value, const char *what) {
+        const char *text = reader_text(&reader->base, value, what);
+        char *copy;
+
+        if (!text)
+                return NULL;
+        if (!*text) {
+                policy_bad(reader, "is empty; here stands %s", what);
+                return NULL;
+        }
+        copy = strdup(text);
+        if (!copy)
+                reader_fail(&reader->base, error_origin(-ENOMEM));
+        return copy;
+}
+
+bool policy_flag(struct policy_reader *reader, const json_t *value, bool *ret) {
+        *ret = json_is_true(value);
+        return reader_expect(&reader->base, value, json_is_boolean(value), "true or false");
+}
+
+/* Digits, or 0x and hexadecimal ones; a leading '-' where wanted. */
+static bool number_in(const char *text, uint64_t *ret, bool *ret_negative) {
+        bool negative = *text == '-';
+        const char *digits = text + negative;
+        char *end;
+
+        if (!isdigit((unsigned char)*digits))
+                return false;
+        errno = 0;
+        *ret = strtoull(digits, &end, digits[0] == '0' && (digits[1] | 0x20) == 'x' ? 16 : 10);
+        *ret_negative = negative && *ret;
+        return !errno && !*end && (!negative || *ret <= (uint64_t)INT64_MAX + 1);
+}
+
+bool policy_is_number(const json_t *value, uint64_t *ret) {
+        bool negative = false;
+
+        if (json_is_integer(value)) {
+                *ret = (uint64_t)json_integer_value(value);
+                return true;
+        }
+        if (!json_is_string(value) ||
+            !number_in(json_string_value(value) + json_is_number_text(value), ret, &negative))
+                return false;
+        if (negative)
+                *ret = -*ret;
+        return true;
+}
+
+bool policy_number(struct policy_reader *reader, const json_t *value, uint64_t max, uint64_t *ret) {
+        bool negative;
+
+        if (!json_is_string(value) || json_is_number_text(value) ||
+            !number_in(json_string_value(value), ret, &negative) || negative || *ret > max)
+                return reader_number(&reader->base, value, max, ret);
+        return true;
+}
+
+bool policy_signed(struct policy_reader *reader, const json_t *value, int64_t *ret) {
+        char shown[READER_SHOWN];
+        uint64_t number;
+        bool negative = false, is;
+
+        if (json_is_integer(value)) {
+                *ret = json_integer_value(value);
+                return true;
+        }
+        is = json_is_string(value) &&
+             number_in(json_string_value(value) + json_is_number_text(value), &number, &negative);
+        if (is && (negative || number <= INT64_MAX)) {
+                *ret = negative ? (int64_t)-number : (int64_t)number;
+                return true;
+        }
+        policy_bad(reader, "%s is not a whole number of 64 bits with a sign",
+                   json_show(value, shown, sizeof(shown)));
+        return false;
+}
+
+bool policy_errno(struct policy_reader *reader, const json_t *value, int *ret) {
+        const char *names[256], *text;
+        char shown[READER_SHOWN], hint[READER_HINT];
+        uint64_t number;
+        size_t n = 0;
+
+        if (policy_is_number(value, &number)) {
+                *ret = (int)number;
+                if (number <= ERRNO_MAX)
+                        return true;
+                policy_bad(reader, "%s is not an error number: 0 to %d",
+                           json_show(value, shown, sizeof(shown)), ERRNO_MAX);
+                return false;
+        }
+        text = reader_text(&reader->base, value, "an error, such as EPERM");
+        if (!text)
+                return false;
+        for (int i = 1; i < 256; i++) {
+                const char *name = strerrorname_np(i);
+
+                if (!name)
+                        continue;
+                if (!strcmp(name, text)) {
+                        *ret = i;
+                        return true;
+                }
+                names[n++] = name;
+        }
+        /* Second names of the same numbers. */
+        if (!strcmp(text, "EWOULDBLOCK") || !strcmp(text, "EDEADLOCK")) {
+                *ret = text[1] == 'W' ? EWOULDBLOCK : EDEADLOCK;
+                return true;
+        }
+        policy_bad(reader, "%s is not the name of an error%s", reader_quote(text, shown, sizeof(shown)),
+                   reader_hint(hint, sizeof(hint), diag_nearest(text, names, n)));
+        return false;
+}
+
+bool policy_duration(struct policy_reader *reader, const json_t *value, bool may_be_negative, int64_t *ret) {
+        char shown[READER_SHOWN];
+        const char *text = json_is_number(value) || json_is_number_text(value)
+                                   ? json_show(value, shown, sizeof(shown))
+                                   : json_string_value(value);
+
+        if (text && !quantity_duration(text, ret) && (*ret >= 0 || may_be_negative))
+                return true;
+        policy_bad(reader, "%s is not a time, such as 10ms, 30s, 1h30m or 2d",
+                   json_show(value, shown, sizeof(shown)));
+        return false;
+}
+
+bool policy_size(struct policy_reader *reader, const json_t *value, uint64_t *ret) {
+        char shown[READER_SHOWN];
+        const char *text = json_is_number(value) || json_is_number_text(value)
+                                   ? json_show(value, shown, sizeof(shown))
+                                   : json_string_value(value);
+
+        if (text && !quantity_size(text, ret))
+                return true;
+        policy_bad(reader, "%s is not a size, such as 4096, 512M or 16G",
+                   json_show(value, shown, sizeof(shown)));
+        return false;
+}
+
+struct policy_pattern *policy_pattern(struct policy_reader *reader, const json_t *value) {
+        const char *text = reader_text(&reader->base, value, "a pattern");
+        struct policy_pattern *pattern = NULL;
+        char error[256] = "", shown[READER_SHOWN];
+        int r;
+
+        if (!text)
+                return NULL;
+        r = pattern_new(text, &pattern, error, sizeof(error));
+        if (r == POLICY_E_INVALID)
+                policy_bad(reader, "%s: %s", reader_quote(text, shown, sizeof(shown)), error);
+        else if (r)
+                reader_fail(&reader->base, error_trace(r));
+        return r ? NULL : pattern;
+}
+
+char *policy_path(struct policy_reader *reader, const json_t *value) {
+        char *text = policy_copy_text(reader, value, "the name of a file"), *path;
+        const char *relative = text;
+
+        if (!text || *text == '/')
+                return text;
+        while (!strncmp(relative, "./", 2))
+                relative += 2;
+        if (asprintf(&path, "%s/%s", reader->part->folder, relative) < 0)
+                path = NULL;
+        free(text);
+        if (!path || json_string_set((json_t *)value, path)) {
+                free(path);
+                path = NULL;
+                policy_bad(reader, "the folder of the policy has a name that is not UTF-8");
+        }
+        return path;
+}
+
+void *policy_grow(struct policy_reader *reader, void **items, size_t *n, size_t size) {
+        if (!(*n & (*n - 1))) {
+                void *grown = reallocarray(*items, *n ? *n * 2 : 1, size);
+
+                if (!grown) {
+                        reader_fail(&reader->base, error_origin(-ENOMEM));
+                        return NULL;
+                }
+                *items = grown;
+        }
+        return memset((char *)*items + size * (*n)++, 0, size);
+}

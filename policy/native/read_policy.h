@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * What the files that read policies share. A policy is read in three steps: its files become parts, trees
+ * with variables replaced (read_parts.c); the parts give a policy (read.c, read_rule.c, read_where.c,
+ * read_do.c); the trees are written down once more as the text that travels (read_source.c). Only
+ * policy/native/read*.c include this.
+ */
+
+#include "base/buf.h"
+#include "policy/native/policy.h"
+#include "policy/native/read.h"
+#include "policy/reader.h"
+
+/* One file, or the bytes that were given. */
+struct policy_part {
+        char *file;     /* as people call it */
+        char *folder;   /* absolute; where its relative paths begin */
+        char *real;     /* realpath; NULL for bytes */
+        json_t *tree;   /* an object; variables are replaced, but not in `variables` and `include` */
+        unsigned order; /* in which the files were found: one that includes comes before what it includes */
+};
+
+struct policy_variable {
+        char *name;
+        char *value;
+};
+
+struct policy_parts {
+        struct policy_part items[POLICY_INCLUDES_MAX]; /* in the order of their rules: included ones first */
+        size_t n;
+        struct json_place *places; /* of all trees, sorted */
+        size_t n_places;
+        struct json_place *copies; /* of values that aliases shared; not sorted */
+        size_t n_copies;
+        size_t n_bytes, n_values; /* of all files; bounded */
+        struct policy_variable *variables;
+        size_t n_variables;
+        size_t n_steps; /* variables looked up; bounded */
+        size_t n_made;  /* bytes that they became; bounded */
+        unsigned n_loaded;
+        bool resolved; /* the text of read_source.c: nothing of it is replaced */
+};
+
+struct policy_reader {
+        struct reader base;
+        struct policy *policy;
+        struct policy_parts parts;
+        const struct policy_part *part; /* being read */
+        const struct policy_read_options *options;
+
+        /* The order of the part that said it; the lowest wins. UINT_MAX: none. */
+        unsigned base_order, fallback_order, on_error_order;
+};
+
+/* Where a reader was before it entered a value. */
+struct policy_mark {
+        size_t n;
+        unsigned line, column;
+};
+
+/* As reader_enter(), with line and column of the value where they are known. */
+struct policy_mark policy_enter(struct policy_reader *reader, const json_t *value, const char *format, ...)
+        __attribute__((format(printf, 3, 4)));
+struct policy_mark policy_enter_field(struct policy_reader *reader, const json_t *value, const char *field);
+void policy_leave(struct policy_reader *reader, struct policy_mark mark);
+
+#define policy_bad(reader, ...)      reader_complain(&(reader)->base, DIAG_ERROR, NULL, __VA_ARGS__)
+#define policy_warn(reader, id, ...) reader_complain(&(reader)->base, DIAG_WARNING, id, __VA_ARGS__)
+
+struct policy_field {
+        const char *name;
+        void (*read)(struct policy_reader *reader, const json_t *value, void *to);
+};
+
+/* Every key of the object has a field, or is refused. False, with a sentence, when it is no object. */
+bool policy_fields(struct policy_reader *reader, const json_t *object, const char *what,
+                   const struct policy_field *fields, size_t n, void *to);
+
+/* The value, or each of its items when it is a list. False, with a sentence, for an empty list. */
+bool policy_each(struct policy_reader *reader, const json_t *value,
+                 void (*read)(struct policy_reader *reader, const json_t *value, void *to), void *to);
+
+/* A copy of a text that is not empty; NULL with a sentence, or after trouble. */
+char *policy_copy_text(struct policy_reader *reader, const json_t *value, const char *what);
+bool policy_flag(struct policy_reader *reader, const json_t *value, bool *ret);
+/* Whole numbers, also as text of digits or hexadecimal: variables are text. Negative ones as 2^64 has them.
+ */
+bool policy_is_number(const json_t *value, uint64_t *ret);
+bool policy_number(struct policy_reader *reader, const json_t *value, uint64_t max, uint64_t *ret);
+bool policy_signed(struct policy_reader *reader, const json_t *value, int64_t *ret);
+/* "EPERM" or a number up to 4095. */
+bool policy_errno(struct policy_reader *reader, const json_t *value, int *ret);
+/* "10ms", "1h30m", "-30d": nanoseconds. */
+bool policy_duration(struct policy_reader *reader, const json_t *value, bool may_be_negative, int64_t *ret);
+/* "16G", "512M", 4096: bytes. */
+bool policy_size(struct policy_reader *reader, const json_t *value, uint64_t *ret);
+struct policy_pattern *policy_pattern(struct policy_reader *reader, const json_t *value);
+/* A file of whoever wrote the policy: absolute, also in the tree. NULL with a sentence. */
+char *policy_path(struct policy_reader *reader, const json_t *value);
+
+/* Room for one more of *n items; zeroed. NULL after trouble. */
+void *policy_grow(struct policy_reader *reader, void **items, size_t *n, size_t size);
+
+/* read_parts.c: the file at path ("-": standard input), or bytes when path is NULL, and all it includes. */
+void policy_parts_read(struct policy_reader *reader, const char *path, const char *bytes, size_t n);
+void policy_parts_deinit(struct policy_parts *parts);
+
+/* read_variables.c */
+void policy_variables_take(struct policy_reader *reader, const json_t *value); /* the field `variables` */
+void policy_variables_given(struct policy_reader *reader);                     /* of the options */
+/* Replaces in all strings of the tree, in place. */
+void policy_variables_replace(struct policy_reader *reader, json_t *tree);
+/* The text with variables replaced; owned by the caller. NULL with a sentence. captures: $1 and $$ stay. */
+char *policy_variables_text(struct policy_reader *reader, const char *text, bool captures);
+
+/* read_rule.c */
+void policy_read_rules(struct policy_reader *reader, const json_t *value, void *to);
+/* read_where.c; to is the rule */
+void policy_read_where(struct policy_reader *reader, const json_t *value, void *to);
+/* read_do.c; to is the rule */
+void policy_read_do(struct policy_reader *reader, const json_t *value, void *to);
+/* read_emulate.c */
+void policy_read_emulate(struct policy_reader *reader, const json_t *value, struct policy_rule *rule);
+/* read_mounts.c */
+void policy_read_binds(struct policy_reader *reader, const json_t *value, void *to);
+void policy_read_overlays(struct policy_reader *reader, const json_t *value, void *to);
+void policy_read_tmpfs(struct policy_reader *reader, const json_t *value, void *to);
+/* read_base.c */
+void policy_read_base(struct policy_reader *reader, const json_t *value, void *to);
+/* read_source.c: a tree as JSON, with numbers as they were written. */
+void policy_json_text(const json_t *value, struct buf *to);
+/* Fills policy->source. */
+void policy_write_source(struct policy_reader *reader);
