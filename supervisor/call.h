@@ -11,6 +11,7 @@
  * never a return value: answer_errno(call, ENOENT).
  */
 
+#include <linux/openat2.h>
 #include <linux/seccomp.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -73,6 +74,10 @@ struct call {
         /* POLICY_FACT_PATHS: the objects that the paths lead to. After a REDIRECT: those of the new path. */
         struct resolved paths[2];
         size_t n_paths;
+        bool has_paths, redirected; /* supervisor/emulate/paths.h */
+        struct open_how how;        /* openat2: our copy; how_error: what is wrong with its size */
+        bool has_how;
+        int how_error;
         struct sockaddr_storage address; /* POLICY_FACT_ADDRESS: our copy */
         socklen_t n_address;
         struct view view;

@@ -407,7 +407,59 @@ static int end_early(struct resolved *ret, int error, const char *path) {
         return ret->path ? 0 : error_origin(-ENOMEM);
 }
 
-static int resolve(struct call *call, int dirfd, const char *path, unsigned flags, struct resolved *ret) {
+/* As the task scoped it: whatever the kernel says is the answer, unless it spoke of our own /proc/self. */
+static int resolve_scoped(struct call *call, const struct base *base, const char *path, unsigned flags,
+                          struct resolved *ret) {
+        cleanup_fd int fd = -1;
+        struct stat st;
+        int error = 0, r;
+
+        if (flags & RESOLVE_PARENT)
+                return error_origin(-EINVAL);
+        r = walk_open(call, base->fd, path, O_PATH | (flags & RESOLVE_FOLLOW ? 0 : O_NOFOLLOW), base->scope,
+                      &fd, &error);
+        if (r == CALL_E_SLOW) {
+                /* The task itself asked for what is cached. */
+                r = 0;
+                error = EAGAIN;
+        }
+        if (r)
+                return error_trace(r);
+        if (error == ENOENT) {
+                r = fast_parent(call, base, path, flags, ret);
+                if (r != FAST_E_WALK)
+                        return error_trace(r);
+                resolved_deinit(ret);
+        }
+        if (error)
+                return end_early(ret, error, path);
+        if (fstat(fd, &st) < 0)
+                return error_origin(-errno);
+        ret->proc = walk_in_procfs(fd, &st);
+        if (ret->proc && (has_component(path, "self") || has_component(path, "thread-self")))
+                return end_early(ret, EXDEV, path);
+        ret->slash = path[0] && path[strlen(path) - 1] == '/';
+        r = flags & RESOLVE_NO_TEXT ? 0 : view_path(call, fd, &ret->path);
+        if (r == -ENAMETOOLONG)
+                return end_early(ret, ENAMETOOLONG, "(too long)");
+        if (r)
+                return error_trace(r);
+        ret->mode = st.st_mode;
+        ret->rdev = st.st_rdev;
+        ret->fd = fd_take(&fd);
+        return 0;
+}
+
+/* What keeps the kernel inside the task's root, beside what the task asked for. */
+static uint64_t scope_for(const struct call *call, const char *path, uint64_t scope) {
+        if (call->view.own_root || (scope & (RESOLVE_BENEATH | RESOLVE_IN_ROOT)))
+                return scope;
+        return scope | (path[0] == '/' ? RESOLVE_IN_ROOT : RESOLVE_BENEATH);
+}
+
+static int resolve(struct call *call, int dirfd, const char *path, unsigned flags, uint64_t scope,
+                   struct resolved *ret) {
+        bool from_dirfd = path[0] != '/' || (scope & (RESOLVE_BENEATH | RESOLVE_IN_ROOT));
         struct base base = { .fd = -1 };
         cleanup_fd int owned = -1;
         int error = 0, r;
@@ -415,7 +467,7 @@ static int resolve(struct call *call, int dirfd, const char *path, unsigned flag
         if (path[0] == 0 && !(flags & RESOLVE_EMPTY))
                 return end_early(ret, ENOENT, path);
         r = know_root(call);
-        if (!r && path[0] != '/')
+        if (!r && from_dirfd)
                 r = open_dirfd(call, dirfd, &owned, &base.fd, &error);
         if (!r)
                 r = target_confirm(call); /* what we opened is the task's */
@@ -425,24 +477,29 @@ static int resolve(struct call *call, int dirfd, const char *path, unsigned flag
                 return end_early(ret, error, path);
         if (path[0] == 0)
                 return resolve_empty(call, base.fd, flags, ret);
-        if (path[0] == '/')
-                base = (struct base){ call->view.root_fd, call->view.own_root ? 0 : RESOLVE_IN_ROOT };
-        else
-                base.scope = call->view.own_root ? 0 : RESOLVE_BENEATH;
+        if (!from_dirfd)
+                base.fd = call->view.root_fd;
+        base.scope = scope_for(call, path, scope);
         r = authority_assume(call);
         if (r)
                 return error_trace(r);
-        r = resolve_from(call, &base, path, flags, ret);
+        r = scope ? resolve_scoped(call, &base, path, flags, ret)
+                  : resolve_from(call, &base, path, flags, ret);
         authority_return(call);
         return error_trace(r);
 }
 
-int view_resolve(struct call *call, int dirfd, const char *path, unsigned flags, struct resolved *ret) {
+int view_resolve_scoped(struct call *call, int dirfd, const char *path, unsigned flags, uint64_t scope,
+                        struct resolved *ret) {
         int r;
 
         *ret = (struct resolved)RESOLVED_INIT;
-        r = resolve(call, dirfd, path, flags, ret);
+        r = resolve(call, dirfd, path, flags, scope, ret);
         if (r)
                 resolved_deinit(ret);
         return error_trace(r);
+}
+
+int view_resolve(struct call *call, int dirfd, const char *path, unsigned flags, struct resolved *ret) {
+        return view_resolve_scoped(call, dirfd, path, flags, 0, ret);
 }

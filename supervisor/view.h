@@ -57,6 +57,7 @@ struct resolved {
                         is and the rest of the path. "(unreachable)/…": outside the task's root; "pipe:[5]"
                         and the like: what has no place. Never NULL after a return of 0, but for NO_TEXT */
         bool proc;   /* lies in a procfs */
+        bool own;    /* and there below the own directory of the task */
         mode_t mode; /* of the object, with its type; 0: there is none */
         dev_t rdev;
 };
@@ -72,6 +73,11 @@ void resolved_deinit(struct resolved *resolved);
  * and returned inside, so that the caller must not hold it.
  */
 int view_resolve(struct call *call, int dirfd, const char *path, unsigned flags, struct resolved *ret);
+
+/* The same with RESOLVE_* of openat2(2) that the task asked for, by one step of the kernel: where that step
+ * cannot be the task's, *ret->error is EXDEV. */
+int view_resolve_scoped(struct call *call, int dirfd, const char *path, unsigned flags, uint64_t scope,
+                        struct resolved *ret);
 
 /* Path of an open descriptor of ours as the task sees it, in *ret, owned by the caller: 0, or -errno,
  * -ENAMETOOLONG among them. */

@@ -409,6 +409,7 @@ static int end_with_object(struct walk *walk, int fd, const struct stat *st, str
         ret->mode = st->st_mode;
         ret->rdev = st->st_rdev;
         ret->proc = walk_in_procfs(fd, st);
+        ret->own = ret->proc && walk->own;
         if (ret->slash && !S_ISDIR(st->st_mode)) {
                 ret->error = ENOTDIR;
         }
@@ -458,6 +459,7 @@ static int take(struct walk *walk, const char *name, bool last, struct resolved 
                         return 0;
                 }
                 jumped = true;
+                walk->own = false;
                 if (fstat(fd, &st) < 0)
                         return error_origin(-errno);
         }
@@ -467,8 +469,8 @@ static int take(struct walk *walk, const char *name, bool last, struct resolved 
                 return end_with_error(walk, name, ENOTDIR, ret);
         *ret_done = false;
         if (jumped)
-                walk->own = false;
-        else if (in_proc_root(walk)) {
+                return stand_on(walk, fd_take(&fd), &st);
+        if (in_proc_root(walk)) {
                 uint32_t tgid, tid;
                 unsigned long number = strtoul(name, NULL, 10);
 
