@@ -130,6 +130,10 @@ static int set_value(const struct constant_set *set, const char *name, uint64_t 
 }
 
 int constant_value(const char *set, const char *name, uint64_t *ret) {
+        return constant_value_on(set, name, arch_native()->audit, ret);
+}
+
+int constant_value_on(const char *set, const char *name, uint32_t audit, uint64_t *ret) {
         if (!name)
                 return -ENOENT;
         for (size_t i = 0; i < n_constant_sets; i++) {
@@ -137,7 +141,7 @@ int constant_value(const char *set, const char *name, uint64_t *ret) {
 
                 if (candidate->arch_mask || (set && strcmp(candidate->name, set) != 0))
                         continue;
-                if (set_value(set_variant(candidate, arch_native()), name, ret) == 0)
+                if (set_value(constant_set_variant(candidate, audit), name, ret) == 0)
                         return 0;
         }
         return -ENOENT;

@@ -112,6 +112,8 @@ size_t syscall_class_mask(uint32_t audit, uint32_t nr, uint64_t ret_mask[6]);
 /* Constants by name for policies and importers: "O_CLOEXEC" in set "open"; set NULL searches all. The values
  * are those of the native architecture. 0, or -ENOENT. */
 int constant_value(const char *set, const char *name, uint64_t *ret);
+/* The same as an architecture (AUDIT_ARCH_*) numbers them. */
+int constant_value_on(const char *set, const char *name, uint32_t audit, uint64_t *ret);
 const struct constant_set *constant_set_by_name(const char *name);
 /* The set as the architecture (AUDIT_ARCH_*) numbers it. */
 const struct constant_set *constant_set_variant(const struct constant_set *set, uint32_t audit);

@@ -32,7 +32,7 @@ struct policy_facts {
 
         unsigned known; /* bit per enum policy_fact: filled, perhaps with "there is none" */
         /* Absolute, as the task sees them, without symbolic links where the call follows them. A path that
-         * leads nowhere is given as far as it goes. */
+         * leads nowhere is given as far as it goes. Of a Unix address with a path: where that leads. */
         const char *paths[2];
         size_t n_paths;
         const struct sockaddr *address; /* NULL: none */
@@ -51,6 +51,14 @@ struct policy_facts {
         void *data;
         /* Counts of rate and count rules; one for each session. NULL: such rules never match. */
         struct policy_counts *counts;
+
+        /* Of a match that fetch() stopped: asked again with the same facts, it goes on where it was, so that
+         * nothing is counted twice. All 0 in the beginning. */
+        struct {
+                size_t rule;
+                uint64_t delay_ns;
+                bool judged;
+        } stopped;
 };
 
 struct policy_capture {
@@ -74,9 +82,14 @@ int policy_match(const struct policy *policy, struct policy_facts *facts, struct
 /* text with $1 … $9 and $$ replaced; owned by the caller. -ENOMEM. */
 int policy_expand(const char *text, const struct policy_verdict *verdict, char **ret);
 
-/* Counts of calls, per rule and scope. Not locked: the session's lock guards it. Bounded: beyond 65536
- * programs or processes the oldest are forgotten. A session keeps them over a reload for rules of equal
- * name. */
+/* Counts of calls, per rule and scope. They have a lock of their own. Bounded: beyond 65536 programs and
+ * processes those not seen for longest are forgotten. */
 struct policy_counts;
 int policy_counts_new(const struct policy *policy, struct policy_counts **ret);
 struct policy_counts *policy_counts_free(struct policy_counts *counts);
+/* After a reload: what was counted before goes on for rules of equal name and scope. */
+void policy_counts_take_over(struct policy_counts *counts, struct policy_counts *before);
+/* One call more for this rule; is it above what the rule allows? The facts that its scope needs are known.
+ */
+int policy_counts_add(struct policy_counts *counts, size_t rule, const struct policy_facts *facts,
+                      bool *ret_above);

@@ -5,6 +5,7 @@
 #include "policy/native/policy.h"
 
 #include "policy/native/pattern.h"
+#include "policy/native/plan.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -95,6 +96,7 @@ struct policy *policy_free(struct policy *policy) {
         }
         free(policy->mounts);
         free_texts(policy->authority, policy->n_authority);
+        policy_plans_free(policy->plans);
         free(policy);
         return NULL;
 }

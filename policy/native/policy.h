@@ -152,6 +152,7 @@ struct policy {
         size_t n_rules;
         struct policy_mount *mounts;
         size_t n_mounts;
+        struct policy_plans *plans; /* made by policy_prepare(); owned */
         char **authority; /* what the policy asks for beyond the caller's: "mount", … (docs/SECURITY.md) */
         size_t n_authority;
 };
@@ -170,13 +171,24 @@ bool policy_rule_covers(const struct policy_rule *rule, const char *call);
 /*
  * The conditions on registers of this rule for one of its calls on one architecture, as alternatives: any of
  * the lists is enough, all conditions of a list must hold. 0; POLICY_E_NEVER when none can ever hold there
- * (the architecture lacks the constant or the argument). *ret_rest: something remains that registers do not
- * say (paths, programs, rates, arguments in memory …).
+ * (the architecture lacks the constant, the argument or the call); -E2BIG where lists of values multiply
+ * beyond POLICY_ALTERNATIVES_MAX; -ENOMEM. *ret_rest: something remains that registers do not say (paths,
+ * programs, rates, arguments in memory …).
  */
 enum { POLICY_E_NEVER = 16 };
+#define POLICY_CONDITIONS_MAX   32
+#define POLICY_ALTERNATIVES_MAX 1024
 struct policy_conditions {
-        struct condition conditions[PROFILE_ARGS_MAX * 2];
+        struct condition conditions[POLICY_CONDITIONS_MAX];
+        uint8_t bits[POLICY_CONDITIONS_MAX]; /* of the argument that are compared: 32 or 64 */
         size_t n;
 };
 int policy_conditions(const struct policy_rule *rule, const struct arch *arch, const char *call,
                       struct policy_conditions **ret, size_t *ret_n, bool *ret_rest);
+/* The same for arguments that the call takes from memory (the flags of openat2): the index of a condition is
+ * one of policy_memory_arg_name(). 0 alternatives: none is asked for. */
+int policy_memory_conditions(const struct policy_rule *rule, const struct arch *arch, const char *call,
+                             struct policy_conditions **ret, size_t *ret_n);
+/* "flags", "mode", "resolve" of openat2; NULL beyond the last. */
+const char *policy_memory_arg_name(const char *call, size_t i);
+bool policy_condition_holds(const struct condition *condition, unsigned bits, const uint64_t args[6]);

@@ -6,6 +6,7 @@
  * make it use more than a bounded amount of memory.
  */
 
+#include "policy/native/plan.h"
 #include "policy/native/read_policy.h"
 
 #include "base/error.h"
@@ -162,6 +163,7 @@ static int read_all(const char *path, const char *bytes, size_t n, const struct 
         };
         size_t n_errors = diags->n_errors;
         const char *file = diags->file;
+        int r;
 
         if (!policy)
                 return error_origin(-ENOMEM);
@@ -179,6 +181,16 @@ static int read_all(const char *path, const char *bytes, size_t n, const struct 
                 return error_trace(reader.base.r);
         if (diags->n_errors > n_errors)
                 return POLICY_E_INVALID;
+        r = policy_prepare(policy);
+        if (r == -E2BIG) {
+                r = diag_add(diags, DIAG_ERROR, NULL, NULL,
+                             "the values of a rule's arguments have more than %d combinations; make several "
+                             "rules of it",
+                             POLICY_ALTERNATIVES_MAX);
+                return r ? error_trace(r) : POLICY_E_INVALID;
+        }
+        if (r)
+                return error_trace(r);
         *ret = policy;
         policy = NULL;
         return 0;
