@@ -12,6 +12,7 @@
 #include "policy/native/policy.h"
 
 #include "base/error.h"
+#include "policy/native/calls.h"
 #include "syscalls/names.h"
 #include "syscalls/table.h"
 
@@ -451,6 +452,27 @@ static bool call_exists(const struct arch *arch, const char *call) {
 }
 
 /* The conditions on registers, or those on memory. */
+/* What an emulation has to do with the call: any of its rows. */
+static void want(struct list *list, const struct policy_emulation *emulation, const struct arch *arch,
+                 const char *call) {
+        struct list by = { 0 };
+
+        for (const struct policy_emulation_when *row = emulation->when; row && row->call; row++) {
+                struct policy_conditions *all = strcmp(row->call, call) == 0 ? list_add(&by) : NULL;
+
+                for (size_t i = 0; all && i < row->n; i++) {
+                        const struct condition *condition = &row->conditions[i];
+                        struct operand operand = { .index = condition->index,
+                                                   .bits = (uint8_t)profile_arch_bits(arch) };
+
+                        and_also(&by, all, &operand, condition->op, condition->value, condition->value_two);
+                }
+        }
+        if (by.n > 0 || by.r)
+                multiply(list, &by);
+        free(by.items);
+}
+
 static int make(const struct policy_rule *rule, const struct arch *arch, const char *call, bool in_memory,
                 struct list *list, bool *ret_memory) {
         const struct policy_where *where = &rule->where;
@@ -478,6 +500,8 @@ static int make(const struct policy_rule *rule, const struct arch *arch, const c
                 multiply(list, &by);
                 free(by.items);
         }
+        if (!in_memory && !list->r && rule->action == POLICY_EMULATE && rule->emulation)
+                want(list, rule->emulation, arch, call);
         return list->r;
 }
 

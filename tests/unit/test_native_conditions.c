@@ -172,3 +172,34 @@ Test(native_conditions, bits) {
         cr_assert_not(holds(policy, "getpid", AUDIT_ARCH_X86_64, args));
         cr_assert_not(holds(policy, "getpid", AUDIT_ARCH_AARCH64, args));
 }
+
+Test(native_conditions, of_an_emulation) {
+        static const struct {
+                const char *call;
+                uint64_t args[6];
+                bool holds;
+        } wanted[] = {
+                { "clock_gettime", { 0 }, true },
+                { "clock_gettime", { HIGH | 5 }, true },
+                { "clock_gettime", { 1 }, false },
+                { "clock_nanosleep", { 0, 1 }, true },
+                { "clock_nanosleep", { 0, 0 }, false },
+                { "clock_nanosleep", { 1, 1 }, false },
+                { "futex", { 0, 0x189, 0, 64 }, true },
+                { "futex", { 0, 0x80, 0, 64 }, false },
+                { "futex", { 0, 0x86, 0, 64 }, true },
+                { "futex", { 0, 0x86, 0, 0 }, false },
+                { "brk", { 0 }, true },
+                { "brk", { HIGH }, false },
+                { "gettimeofday", { 1, 2, 3 }, true },
+                { "getpid", { 0 }, false },
+        };
+        cleanup_policy struct policy *policy =
+                fixture_policy("version: 1\nrules:\n  - do: { emulate: time }\n");
+
+        for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+                cr_expect_eq(holds(policy, wanted[i].call, AUDIT_ARCH_X86_64, wanted[i].args),
+                             wanted[i].holds, "%s, row %zu", wanted[i].call, i);
+        cr_assert(holds(policy, "clock_gettime", AUDIT_ARCH_I386, (uint64_t[6]){ 11 }));
+        cr_assert_not(holds(policy, "clock_gettime", AUDIT_ARCH_I386, (uint64_t[6]){ 4 }));
+}
