@@ -155,6 +155,19 @@ static int rewrite(const struct filter *enforcing, bool (*which)(uint32_t), stru
         return error_trace(r);
 }
 
+static bool is_notify(uint32_t ret) {
+        return (ret & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_USER_NOTIF;
+}
+
+int notify_policy(const struct filter *policy, struct filter *ret) {
+        struct head head = { .n = 0 };
+        int r = observe_listeners(policy, &head);
+
+        if (!r)
+                r = observe_returns(policy, is_notify, &head);
+        return r ? error_trace(r) : prepend(&head, policy, ret);
+}
+
 int notify_dry_run(const struct filter *enforcing, struct filter *ret) {
         return error_trace(rewrite(enforcing, filter_is_refusal, ret));
 }

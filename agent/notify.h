@@ -26,3 +26,6 @@ int notify_enforce(const struct filter *enforcing, struct filter *ret);
  * Everything is notified but the few calls of learn_assumed[], and what base (may be NULL or empty) allows.
  */
 int notify_record(const struct filter *base, struct filter *ret);
+
+/* The program of a policy (policy_compile()), with the same two put in front. */
+int notify_policy(const struct filter *policy, struct filter *ret);

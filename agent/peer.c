@@ -126,11 +126,18 @@ int peer_start(struct peer *peer, const struct peer_options *options) {
                         .version = WIRE_VERSION,
                         .mode = options->mode,
                         .flags = (options->sink ? MESSAGE_HELLO_SINK : 0) |
-                                 (options->decode_all ? MESSAGE_HELLO_DECODE_ALL : 0),
+                                 (options->decode_all ? MESSAGE_HELLO_DECODE_ALL : 0) |
+                                 (options->answers ? MESSAGE_HELLO_ANSWERS : 0),
                         .filter = options->filter ? options->filter->insns : NULL,
                         .n_filter = options->filter ? options->filter->n : 0,
                         .label = options->label,
                         .n_label = strlen(options->label),
+                        .policy = options->policy,
+                        .n_policy = options->policy ? strlen(options->policy) : 0,
+                        .policy_path = options->policy_path,
+                        .n_policy_path = options->policy_path ? strlen(options->policy_path) : 0,
+                        .variables = options->variables,
+                        .n_variables = options->variables ? strlen(options->variables) : 0,
                 },
         };
         char path[PATH_MAX];
@@ -177,16 +184,27 @@ int peer_hand_over(struct peer *peer, int listener_fd, int sink_fd) {
         return error_trace(expect(peer, MESSAGE_GO));
 }
 
-int peer_send(struct peer *peer, enum message_number number) {
-        const struct message message = { .number = number };
+static int send_message(struct peer *peer, const struct message *message) {
         int r;
 
         if (peer->fd < 0)
                 return PEER_E_GONE;
-        r = message_send(peer->fd, &message, NULL, 0);
+        r = message_send(peer->fd, message, NULL, 0);
         if (r == -EPIPE || r == -ECONNRESET)
                 return peer_gone(peer, "before its result was complete");
         return r < 0 ? error_trace(r) : r ? error_origin(-EPROTO) : 0;
+}
+
+int peer_send(struct peer *peer, enum message_number number) {
+        const struct message message = { .number = number };
+
+        return error_trace(send_message(peer, &message));
+}
+
+int peer_answer(struct peer *peer, uint64_t id, enum message_word word) {
+        const struct message message = { .number = MESSAGE_ANSWER, .answer = { .id = id, .answer = word } };
+
+        return error_trace(send_message(peer, &message));
 }
 
 void peer_deinit(struct peer *peer) {

@@ -33,6 +33,10 @@ struct peer_options {
         bool decode_all;
         const struct filter *filter; /* the enforcing one; may be NULL */
         const char *label;
+        const char *policy;      /* canonical JSON; NULL: no policy */
+        const char *policy_path; /* absolute; NULL: it cannot be read again */
+        const char *variables;   /* "name=value" and a newline each; NULL: none */
+        bool answers;            /* somebody is there to be asked */
 };
 
 /* Starts callgated and exchanges HELLO and READY. 0, PEER_E_* (peer->error says why) or -errno. */
@@ -43,6 +47,9 @@ int peer_hand_over(struct peer *peer, int listener_fd, int sink_fd);
 
 /* SNAPSHOT, DETACH or STOP. */
 int peer_send(struct peer *peer, enum message_number number);
+
+/* What a person said to a question. */
+int peer_answer(struct peer *peer, uint64_t id, enum message_word word);
 
 /* The next message, blocking. ret points into the peer's buffer. */
 int peer_receive(struct peer *peer, struct message *ret);

@@ -19,11 +19,12 @@ static const struct verb {
 } verbs[] = {
         { "dry-run", verb_dry_run, "run a program, refuse nothing, show what a profile would have refused" },
         { "record", verb_record, "run a program and write a profile that allows what it did" },
-        { "run", verb_run, "run a program under a profile, enforced, and log what was refused" },
+        { "run", verb_run, "run a program under a profile, enforced, or under a policy" },
+        { "reload", verb_reload, "read the policies of running programs again" },
         { "verify", verb_verify, "run a program with and without a profile and compare the outcome" },
         { "events", verb_events, "show a file of recorded events" },
         { "import", verb_import, "read audit records or strace output into a file of events" },
-        { "profile", verb_profile, "check and explain profiles" },
+        { "profile", verb_profile, "check, explain, compare, convert and repair profiles" },
 };
 
 static void usage(FILE *to) {

@@ -30,6 +30,8 @@
 #include "base/output.h"
 #include "cli/exit.h"
 #include "cli/say.h"
+#include "cli/terminal.h"
+#include "policy/native/policy.h"
 #include "proto/event_file.h"
 #include "syscalls/names.h"
 
@@ -186,6 +188,10 @@ static int start(struct supervision *supervision) {
                 .decode_all = supervision->sink_fd >= 0,
                 .filter = options->enforcing,
                 .label = label ? label : "",
+                .policy = options->policy ? options->policy->source : NULL,
+                .policy_path = options->policy_path,
+                .variables = options->variables,
+                .answers = options->terminal,
         };
         struct launch_options launch_options = {
                 .argv = options->argv,
@@ -278,6 +284,9 @@ static int on_peer(struct supervision *supervision) {
                         supervision->snapshot_done = true;
                 }
                 return 0;
+        case MESSAGE_QUESTION:
+                terminal_question(supervision->options->terminal, &message.question);
+                return 0;
         default:
                 return say_trouble(error_origin(-EPROTO), "result");
         }
@@ -328,6 +337,15 @@ static int go_to_background(struct supervision *supervision) {
         return 0;
 }
 
+/* A line was typed. An answer that the supervisor no longer waits for does no harm. */
+static void on_terminal(struct supervision *supervision) {
+        enum message_word word;
+        uint64_t id;
+
+        if (terminal_answer(supervision->options->terminal, &id, &word))
+                peer_answer(&supervision->peer, id, word);
+}
+
 static int wait_for_end(struct supervision *supervision) {
         const struct supervise_options *options = supervision->options;
         bool noticed = false, interrupted = false;
@@ -337,6 +355,7 @@ static int wait_for_end(struct supervision *supervision) {
                 struct pollfd fds[] = {
                         { .fd = supervision->job.signal_fd, .events = POLLIN },
                         { .fd = supervision->peer_over ? -1 : supervision->peer.fd, .events = POLLIN },
+                        { .fd = terminal_fd(options->terminal), .events = POLLIN },
                 };
                 bool left = supervision->job.ended && !supervision->peer_over && !supervision->snapshot &&
                             !supervision->result->detached;
@@ -344,7 +363,7 @@ static int wait_for_end(struct supervision *supervision) {
                 bool had_ended = supervision->job.ended;
                 int timeout = left && !noticed ? (int)(limit - since_end_ms(supervision)) : -1;
 
-                r = poll(fds, 2, timeout < 0 && left && !noticed ? 0 : timeout);
+                r = poll(fds, 3, timeout < 0 && left && !noticed ? 0 : timeout);
                 if (r < 0 && errno != EINTR)
                         return say_trouble(error_origin(-errno), "wait");
                 if (r == 0 && left) {
@@ -381,6 +400,8 @@ static int wait_for_end(struct supervision *supervision) {
                         if (r)
                                 return r;
                 }
+                if (fds[2].revents)
+                        on_terminal(supervision);
         }
         return 0;
 }

@@ -10,6 +10,9 @@
 #include "callgate/wire.h"
 #include "policy/filter.h"
 
+struct policy;
+struct terminal;
+
 struct supervise_options {
         enum wire_mode mode;
         char *const *argv;
@@ -20,6 +23,12 @@ struct supervise_options {
         bool keep_stdout;               /* a result goes to our standard output */
         bool detach;                    /* do not wait for processes that outlive the first one */
         bool deferred_output;           /* a detached supervisor's result still goes into a file */
+
+        /* WIRE_MODE_POLICY; enforcing is the base's filter then, or NULL. */
+        const struct policy *policy;
+        const char *policy_path;   /* absolute, for reloads */
+        const char *variables;     /* lines; may be NULL */
+        struct terminal *terminal; /* asks a person; NULL: nobody is there */
 
         /* Every occurrence, on a thread of its own; NULL = not wanted. */
         void (*on_event)(void *data, const struct event *event);

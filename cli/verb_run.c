@@ -2,54 +2,141 @@
 
 /* callgate run: a profile enforced, and what it refused said. */
 
+#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "agent/notify.h"
+#include "base/error.h"
 #include "cli/exit.h"
+#include "cli/policed.h"
 #include "cli/refusals.h"
 #include "cli/say.h"
 #include "cli/verbs.h"
 
 static const char help[] =
         "usage: callgate run --profile PROFILE [OPTION…] -- COMMAND [ARGUMENT…]\n"
+        "       callgate run --policy POLICY [OPTION…] -- COMMAND [ARGUMENT…]\n"
         "\n"
         "Runs COMMAND with PROFILE enforced. COMMAND sees exactly what the kernel would have done:\n"
         "the errno, SIGSYS for TRAP, death by SIGSYS for KILL. What was refused with an errno is\n"
         "listed on standard error at the end; TRAP and KILL stay in the kernel, which tells nobody\n"
         "which call it was (callgate dry-run does).\n"
         "\n"
+        "With a policy, calls are refused, faked, redirected or emulated as its rules say; what they\n"
+        "did is listed at the end. callgate reload reads the policy again while COMMAND runs.\n"
+        "\n"
         "  -p, --profile FILE  seccomp profile: OCI or docker JSON ('-': standard input)\n"
+        "      --policy FILE   policy: YAML or JSON ('-': standard input)\n"
+        "      --var NAME=VALUE  a variable of the policy\n"
+        "      --state FILE    what 'emulate: root' remembers, from one run to the next\n"
+        "      --answers FILE  where what was answered with 'always' is written as rules\n"
+        "      --all           list also calls that no rule decided\n"
+        "      --json          the list as JSON\n"
         "      --events FILE   keep every refusal in FILE (callgate events reads it)\n"
         "  -q, --quiet         say nothing about refusals\n"
         "      --detach        do not wait for processes that outlive the first one\n"
         "  -h, --help          this text\n"
         "\n"
-        "example: callgate run --profile web.json -- python3 -m http.server 8080\n";
+        "example: callgate run --profile web.json -- python3 -m http.server 8080\n"
+        "         callgate run --policy vendor.yaml -- /opt/vendor/bin/server\n";
 
 struct run {
         const char *profile_path, *events_path;
+        struct policed_options policed;
+        const char **variables; /* owned; the texts are argv's */
         bool quiet, detach;
         struct refusals refusals;
 };
 
+static int add_variable(struct run *run, const char *text) {
+        const char **grown;
+
+        if (!strchr(text, '='))
+                return say_usage("run", "--var %s: NAME=VALUE is expected", text);
+        grown = realloc(run->variables, (run->policed.n_variables + 1) * sizeof(*grown));
+        if (!grown)
+                return say_trouble(error_origin(-ENOMEM), "--var");
+        run->variables = grown;
+        grown[run->policed.n_variables++] = text;
+        run->policed.variables = grown;
+        return 0;
+}
+
+/* Options that only a policy understands. */
+static const char *policy_option_of(const struct run *run) {
+        return run->policed.n_variables > 0 ? "--var"
+               : run->policed.state_path    ? "--state"
+               : run->policed.answers_path  ? "--answers"
+               : run->policed.all           ? "--all"
+               : run->policed.json          ? "--json"
+                                            : NULL;
+}
+
+static int check(struct run *run, bool has_command) {
+        const char *option = policy_option_of(run);
+
+        if (run->profile_path && run->policed.policy_path)
+                return say_usage("run",
+                                 "--profile and --policy exclude each other; a policy names its profile as "
+                                 "'base'");
+        if (!run->profile_path && !run->policed.policy_path)
+                return say_usage("run", "--profile or --policy is missing: what is to be enforced?");
+        if (run->profile_path && option)
+                return say_usage("run", "%s is for --policy", option);
+        if (!has_command)
+                return say_usage("run", "no command to run: put it after --");
+        return 0;
+}
+
 static int parse(struct run *run, int argc, char **argv) {
-        enum { EVENTS = 256, DETACH };
+        enum { EVENTS = 256, DETACH, POLICY, VARIABLE, STATE, ANSWERS, ALL, JSON };
         static const struct option options[] = {
-                { "profile", required_argument, NULL, 'p' }, { "events", required_argument, NULL, EVENTS },
-                { "quiet", no_argument, NULL, 'q' },         { "detach", no_argument, NULL, DETACH },
-                { "help", no_argument, NULL, 'h' },          { 0 },
+                { "profile", required_argument, NULL, 'p' },
+                { "policy", required_argument, NULL, POLICY },
+                { "var", required_argument, NULL, VARIABLE },
+                { "state", required_argument, NULL, STATE },
+                { "answers", required_argument, NULL, ANSWERS },
+                { "events", required_argument, NULL, EVENTS },
+                { "all", no_argument, NULL, ALL },
+                { "json", no_argument, NULL, JSON },
+                { "quiet", no_argument, NULL, 'q' },
+                { "detach", no_argument, NULL, DETACH },
+                { "help", no_argument, NULL, 'h' },
+                { 0 },
         };
-        int option;
+        int option, r;
 
         while ((option = getopt_long(argc, argv, "+p:qh", options, NULL)) != -1) {
                 switch (option) {
                 case 'p':
                         run->profile_path = optarg;
                         break;
+                case POLICY:
+                        run->policed.policy_path = optarg;
+                        break;
+                case VARIABLE:
+                        r = add_variable(run, optarg);
+                        if (r)
+                                return r;
+                        break;
+                case STATE:
+                        run->policed.state_path = optarg;
+                        break;
+                case ANSWERS:
+                        run->policed.answers_path = optarg;
+                        break;
                 case EVENTS:
                         run->events_path = optarg;
+                        break;
+                case ALL:
+                        run->policed.all = true;
+                        break;
+                case JSON:
+                        run->policed.json = true;
                         break;
                 case 'q':
                         run->quiet = true;
@@ -65,11 +152,15 @@ static int parse(struct run *run, int argc, char **argv) {
                         return EXIT_USAGE;
                 }
         }
-        if (!run->profile_path)
-                return say_usage("run", "--profile is missing: which profile is to be enforced?");
-        if (optind == argc)
-                return say_usage("run", "no command to run: put it after --");
-        return 0;
+        return check(run, optind < argc);
+}
+
+static int run_policed(struct run *run, char **command) {
+        run->policed.command = command;
+        run->policed.events_path = run->events_path;
+        run->policed.quiet = run->quiet;
+        run->policed.detach = run->detach;
+        return policed_run(&run->policed);
 }
 
 static int run_enforced(struct run *run, char **command) {
@@ -105,9 +196,11 @@ int verb_run(int argc, char **argv) {
         int r = parse(&run, argc, argv);
 
         if (r == 0)
-                r = run_enforced(&run, argv + optind);
+                r = run.policed.policy_path ? run_policed(&run, argv + optind)
+                                            : run_enforced(&run, argv + optind);
         else if (r < 0)
                 r = 0;
         refusals_close(&run.refusals);
+        free(run.variables);
         return r;
 }

@@ -11,7 +11,8 @@
 
 #include <string.h>
 
-#define EVENT_N_FIELDS  24
+#define EVENT_N_FIELDS  25
+#define EVENT_LEAST     24 /* of files written before there were policies */
 #define LEDGER_N_FIELDS 11
 
 static void text_put(struct codec_writer *writer, const char *text, size_t size) {
@@ -56,6 +57,7 @@ void event_put(struct codec_writer *writer, const struct event *event) {
         text_put(writer, event->detail, sizeof(event->detail));
         text_put(writer, event->object, sizeof(event->object));
         codec_put_uint(writer, event->object_offset);
+        text_put(writer, event->rule, sizeof(event->rule));
 }
 
 static void skip_rest(struct codec_reader *reader, size_t n) {
@@ -67,8 +69,8 @@ void event_get(struct codec_reader *reader, struct event *ret) {
         size_t n = codec_get_array(reader);
 
         /* Texts are ended by text_get(); clearing the whole of it would cost more than the rest. */
-        ret->comm[0] = ret->exe[0] = ret->detail[0] = ret->object[0] = 0;
-        if (n < EVENT_N_FIELDS) {
+        ret->comm[0] = ret->exe[0] = ret->detail[0] = ret->object[0] = ret->rule[0] = 0;
+        if (n < EVENT_LEAST) {
                 codec_fail(reader);
                 return;
         }
@@ -92,7 +94,9 @@ void event_get(struct codec_reader *reader, struct event *ret) {
         text_get(reader, ret->detail, sizeof(ret->detail));
         text_get(reader, ret->object, sizeof(ret->object));
         ret->object_offset = codec_get_uint(reader, UINT64_MAX);
-        skip_rest(reader, n - EVENT_N_FIELDS);
+        if (n >= EVENT_N_FIELDS)
+                text_get(reader, ret->rule, sizeof(ret->rule));
+        skip_rest(reader, n > EVENT_N_FIELDS ? n - EVENT_N_FIELDS : 0);
         if (ret->count == 0)
                 codec_fail(reader);
 }

@@ -121,6 +121,10 @@ static const char *answer_name(uint32_t answer) {
                 return "errno";
         case EVENT_ANSWER_VALUE:
                 return "value";
+        case EVENT_ANSWER_FD:
+                return "descriptor";
+        case EVENT_ANSWER_KILL:
+                return "killed";
         default:
                 return "unknown";
         }
@@ -166,8 +170,11 @@ static void put_verdict(struct buf *to, const struct event *event) {
         buf_printf(to, ",\"code_raw\":%" PRIu32, event->verdict);
         put_key_text(to, "verdict", event_text_code(event->verdict, code, sizeof(code)));
         put_key_text(to, "answer", answer_name(event->answer));
-        if (event->answer == EVENT_ANSWER_ERRNO || event->answer == EVENT_ANSWER_VALUE)
+        if (event->answer == EVENT_ANSWER_ERRNO || event->answer == EVENT_ANSWER_VALUE ||
+            event->answer == EVENT_ANSWER_FD)
                 buf_printf(to, ",\"value\":%" PRId64, event->value);
+        if (event->flags & EVENT_PERFORMED)
+                put_bool(to, "performed", true);
 }
 
 void event_json(struct buf *to, const struct event *event, const char *rule) {

@@ -114,6 +114,12 @@ static void put_answer(struct buf *to, const struct event *event) {
         case EVENT_ANSWER_VALUE:
                 buf_printf(to, "%" PRId64, event->value);
                 break;
+        case EVENT_ANSWER_FD:
+                buf_printf(to, "descriptor %" PRId64, event->value);
+                break;
+        case EVENT_ANSWER_KILL:
+                buf_puts(to, "killed");
+                break;
         default:
                 buf_printf(to, "answer %" PRIu32, event->answer);
         }
@@ -140,6 +146,10 @@ void event_text(struct buf *to, const struct event *event) {
         event_text_call(to, event);
         buf_printf(to, " %s -> ", event_text_code(event->verdict, code, sizeof(code)));
         put_answer(to, event);
+        if (event->rule[0]) {
+                buf_puts(to, " by ");
+                buf_escape(to, event->rule, strlen(event->rule));
+        }
         if (event->count > 1)
                 buf_printf(to, " x%" PRIu64, event->count);
         if (event->flags & EVENT_OBSERVED)

@@ -44,6 +44,9 @@ static void hello_put(struct codec_writer *writer, const struct message *message
         codec_put_uint(writer, hello->flags);
         codec_put_bytes(writer, hello->filter, hello->n_filter * sizeof(struct sock_filter));
         codec_put_bytes(writer, hello->label, hello->n_label);
+        codec_put_bytes(writer, hello->policy, hello->n_policy);
+        codec_put_bytes(writer, hello->policy_path, hello->n_policy_path);
+        codec_put_bytes(writer, hello->variables, hello->n_variables);
 }
 
 static void hello_get(struct codec_reader *reader, struct message *ret) {
@@ -61,17 +64,25 @@ static void hello_get(struct codec_reader *reader, struct message *ret) {
         if (n_bytes % sizeof(struct sock_filter) != 0)
                 codec_fail(reader);
         hello->label = codec_get_bytes(reader, MESSAGE_LABEL_MAX, &hello->n_label);
+        hello->policy = codec_get_bytes(reader, WIRE_POLICY_MAX, &hello->n_policy);
+        hello->policy_path = codec_get_bytes(reader, MESSAGE_TEXT_MAX, &hello->n_policy_path);
+        hello->variables = codec_get_bytes(reader, MESSAGE_LINES_MAX, &hello->n_variables);
 }
 
 static bool hello_valid(const struct message *message) {
         const struct message_hello *hello = &message->hello;
 
-        if (hello->mode < WIRE_MODE_DRY_RUN || hello->mode > WIRE_MODE_ENFORCE)
+        if (hello->mode < WIRE_MODE_DRY_RUN || hello->mode > WIRE_MODE_POLICY)
+                return false;
+        if ((hello->mode == WIRE_MODE_POLICY) != (hello->n_policy > 0) ||
+            hello->n_policy > WIRE_POLICY_MAX || hello->n_policy_path > MESSAGE_TEXT_MAX ||
+            hello->n_variables > MESSAGE_LINES_MAX)
                 return false;
         if (hello->flags & ~MESSAGE_HELLO_FLAGS)
                 return false;
-        /* Only a recording can do without a program to judge calls by. */
-        if (hello->n_filter > WIRE_FILTER_MAX || (hello->n_filter == 0 && hello->mode != WIRE_MODE_RECORD))
+        /* Only a recording and a policy can do without a program to judge calls by. */
+        if (hello->n_filter > WIRE_FILTER_MAX ||
+            (hello->n_filter == 0 && hello->mode != WIRE_MODE_RECORD && hello->mode != WIRE_MODE_POLICY))
                 return false;
         if (hello->n_label > MESSAGE_LABEL_MAX)
                 return false;
@@ -135,16 +146,68 @@ static bool error_valid(const struct message *message) {
         return message->error.error >= 0 && message->error.n_text <= MESSAGE_TEXT_MAX;
 }
 
+static void reloaded_put(struct codec_writer *writer, const struct message *message) {
+        codec_put_bool(writer, message->reloaded.ok);
+        codec_put_bytes(writer, message->reloaded.text, message->reloaded.n_text);
+}
+
+static void reloaded_get(struct codec_reader *reader, struct message *ret) {
+        ret->reloaded.ok = codec_get_bool(reader);
+        ret->reloaded.text = codec_get_bytes(reader, MESSAGE_LINES_MAX, &ret->reloaded.n_text);
+}
+
+static bool reloaded_valid(const struct message *message) {
+        return message->reloaded.n_text <= MESSAGE_LINES_MAX;
+}
+
+static void question_put(struct codec_writer *writer, const struct message *message) {
+        codec_put_uint(writer, message->question.id);
+        codec_put_bytes(writer, message->question.text, message->question.n_text);
+        codec_put_bytes(writer, message->question.call, message->question.n_call);
+        codec_put_bytes(writer, message->question.program, message->question.n_program);
+        codec_put_bytes(writer, message->question.object, message->question.n_object);
+}
+
+static void question_get(struct codec_reader *reader, struct message *ret) {
+        ret->question.id = codec_get_uint(reader, UINT64_MAX);
+        ret->question.text = codec_get_bytes(reader, MESSAGE_TEXT_MAX, &ret->question.n_text);
+        ret->question.call = codec_get_bytes(reader, MESSAGE_TEXT_MAX, &ret->question.n_call);
+        ret->question.program = codec_get_bytes(reader, MESSAGE_TEXT_MAX, &ret->question.n_program);
+        ret->question.object = codec_get_bytes(reader, MESSAGE_TEXT_MAX, &ret->question.n_object);
+}
+
+static bool question_valid(const struct message *message) {
+        return message->question.id > 0 && message->question.n_text <= MESSAGE_TEXT_MAX;
+}
+
+static void answer_put(struct codec_writer *writer, const struct message *message) {
+        codec_put_uint(writer, message->answer.id);
+        codec_put_uint(writer, message->answer.answer);
+}
+
+static void answer_get(struct codec_reader *reader, struct message *ret) {
+        ret->answer.id = codec_get_uint(reader, UINT64_MAX);
+        ret->answer.answer = (uint32_t)codec_get_uint(reader, UINT32_MAX);
+}
+
+static bool answer_valid(const struct message *message) {
+        return message->answer.answer >= MESSAGE_ALLOW_ONCE && message->answer.answer <= MESSAGE_DENY_ALWAYS;
+}
+
 /* ---- the table ---- */
 
 static const struct message_row rows[] = {
-        { MESSAGE_HELLO, "HELLO", MESSAGE_FROM_CLIENT, STATE(NEW), 0, 0, 5, hello_put, hello_get,
+        { MESSAGE_HELLO, "HELLO", MESSAGE_FROM_CLIENT, STATE(NEW), 0, 0, 8, hello_put, hello_get,
           hello_valid },
         { MESSAGE_LISTENER, "LISTENER", MESSAGE_FROM_CLIENT, STATE(GREETED), 1, 2, 0, NULL, NULL, NULL },
         { MESSAGE_SNAPSHOT, "SNAPSHOT", MESSAGE_FROM_CLIENT, STATE(RUNNING), 0, 0, 0, NULL, NULL, NULL },
         { MESSAGE_DETACH, "DETACH", MESSAGE_FROM_CLIENT, STATE(RUNNING), 0, 0, 0, NULL, NULL, NULL },
         { MESSAGE_STOP, "STOP", MESSAGE_FROM_CLIENT, STATE(GREETED) | STATE(HANDED) | STATE(RUNNING), 0, 0,
           0, NULL, NULL, NULL },
+        { MESSAGE_RELOAD, "RELOAD", MESSAGE_FROM_CLIENT, STATE(NEW) | STATE(RUNNING), 0, 0, 0, NULL, NULL,
+          NULL },
+        { MESSAGE_ANSWER, "ANSWER", MESSAGE_FROM_CLIENT, STATE(RUNNING), 0, 0, 2, answer_put, answer_get,
+          answer_valid },
         { MESSAGE_READY, "READY", MESSAGE_FROM_SUPERVISOR, STATE(GREETED) | STATE(HANDED) | STATE(STOPPING),
           0, 0, 2, ready_put, ready_get, NULL },
         { MESSAGE_GO, "GO", MESSAGE_FROM_SUPERVISOR, STATE(HANDED) | STATE(STOPPING), 0, 0, 0, NULL, NULL,
@@ -158,6 +221,11 @@ static const struct message_row rows[] = {
         { MESSAGE_ERROR, "ERROR", MESSAGE_FROM_SUPERVISOR,
           STATE(NEW) | STATE(GREETED) | STATE(HANDED) | STATE(RUNNING) | STATE(STOPPING), 0, 0, 2, error_put,
           error_get, error_valid },
+        { MESSAGE_RELOADED, "RELOADED", MESSAGE_FROM_SUPERVISOR,
+          STATE(NEW) | STATE(RUNNING) | STATE(STOPPING), 0, 0, 2, reloaded_put, reloaded_get,
+          reloaded_valid },
+        { MESSAGE_QUESTION, "QUESTION", MESSAGE_FROM_SUPERVISOR, STATE(RUNNING) | STATE(STOPPING), 0, 0, 5,
+          question_put, question_get, question_valid },
 };
 
 static const struct message_row *row_of(uint64_t number) {
@@ -201,7 +269,7 @@ int message_decode(const void *bytes, size_t n, struct message *ret) {
         codec_reader_init(&reader, bytes, n);
         n_elements = codec_get_array(&reader);
         row = row_of(codec_get_uint(&reader, UINT32_MAX));
-        if (reader.error || !row || n_elements < 1u + row->n_fields)
+        if (reader.error || !row || n_elements < 1u + (row->n_fields > 0))
                 return MESSAGE_E_INVALID;
         ret->number = row->number;
         if (row->get)
@@ -210,6 +278,9 @@ int message_decode(const void *bytes, size_t n, struct message *ret) {
                 return MESSAGE_E_VERSION;
         if (!reader.error && row->number == MESSAGE_READY && ret->ready.version != WIRE_VERSION)
                 return MESSAGE_E_VERSION;
+        /* Only now: other versions may have had fewer. */
+        if (n_elements < 1u + row->n_fields)
+                return MESSAGE_E_INVALID;
         for (size_t i = 1u + row->n_fields; i < n_elements && !reader.error; i++)
                 codec_skip(&reader);
         if (codec_reader_finish(&reader) || (row->valid && !row->valid(ret)))
@@ -243,6 +314,10 @@ enum message_state message_state_next(enum message_state state, const struct mes
         case MESSAGE_READY:
         case MESSAGE_EVENT:
         case MESSAGE_ROW:
+        case MESSAGE_RELOAD:
+        case MESSAGE_RELOADED:
+        case MESSAGE_QUESTION:
+        case MESSAGE_ANSWER:
                 break;
         }
         return state;

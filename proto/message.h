@@ -16,6 +16,7 @@
 
 #define MESSAGE_LABEL_MAX 4096
 #define MESSAGE_TEXT_MAX  4096
+#define MESSAGE_LINES_MAX 65536 /* of RELOADED and of variables */
 
 enum message_outcome {
         MESSAGE_OK,
@@ -30,13 +31,17 @@ enum message_number {
         MESSAGE_SNAPSHOT = 3, /* asks for the rows so far; answered by ROW… RESULT(final = false) */
         MESSAGE_DETACH = 4,   /* the client goes away; supervise on */
         MESSAGE_STOP = 5,     /* stop supervising: close the listener, send the final result */
+        MESSAGE_RELOAD = 6,   /* read the policy anew; answered by RELOADED */
+        MESSAGE_ANSWER = 7,   /* what the person said to a QUESTION */
         /* supervisor to client */
-        MESSAGE_READY = 64,  /* answer to HELLO */
-        MESSAGE_GO = 65,     /* answer to LISTENER: the session is registered, the task may run */
-        MESSAGE_EVENT = 66,  /* one occurrence, as it happens */
-        MESSAGE_ROW = 67,    /* one distinct row with its count */
-        MESSAGE_RESULT = 68, /* ends a list of ROWs; final: nothing follows */
-        MESSAGE_ERROR = 69,  /* the connection is useless after it */
+        MESSAGE_READY = 64,    /* answer to HELLO */
+        MESSAGE_GO = 65,       /* answer to LISTENER: the session is registered, the task may run */
+        MESSAGE_EVENT = 66,    /* one occurrence, as it happens */
+        MESSAGE_ROW = 67,      /* one distinct row with its count */
+        MESSAGE_RESULT = 68,   /* ends a list of ROWs; final: nothing follows */
+        MESSAGE_ERROR = 69,    /* the connection is useless after it */
+        MESSAGE_RELOADED = 70, /* answer to RELOAD */
+        MESSAGE_QUESTION = 71, /* a call waits for a person's word */
 };
 
 enum message_sender {
@@ -59,8 +64,9 @@ enum message_hello_flag {
         MESSAGE_HELLO_SINK = 1u << 1,   /* a descriptor to write events to follows with LISTENER */
         MESSAGE_HELLO_DECODE_ALL = 1u
                                    << 2, /* decode the arguments of every event, not of a row's first only */
+        MESSAGE_HELLO_ANSWERS = 1u << 3, /* somebody is there to be asked */
 };
-#define MESSAGE_HELLO_FLAGS 7u
+#define MESSAGE_HELLO_FLAGS 15u
 
 struct message_hello {
         uint32_t version;
@@ -71,6 +77,12 @@ struct message_hello {
         size_t n_filter;    /* instructions; 0 when recording without a base */
         const char *label;
         size_t n_label;
+        const char *policy; /* WIRE_MODE_POLICY: JSON */
+        size_t n_policy;
+        const char *policy_path; /* absolute; what RELOAD reads. Empty: it cannot be read again */
+        size_t n_policy_path;
+        const char *variables; /* "name=value" and a newline each: given to the policy on the command line */
+        size_t n_variables;
 };
 
 struct message_ready {
@@ -90,6 +102,32 @@ struct message_error {
         size_t n_text;
 };
 
+struct message_reloaded {
+        bool ok;          /* false: the old policy stays in force */
+        const char *text; /* lines: what changed, or what is wrong */
+        size_t n_text;
+};
+
+struct message_question {
+        uint64_t id;
+        const char *text; /* for the person */
+        size_t n_text;
+        const char *call, *program, *object; /* for a rule made of the answer; may be empty */
+        size_t n_call, n_program, n_object;
+};
+
+struct message_answer {
+        uint64_t id;
+        uint32_t answer; /* enum message_word */
+};
+
+enum message_word {
+        MESSAGE_ALLOW_ONCE = 1,
+        MESSAGE_ALLOW_ALWAYS,
+        MESSAGE_DENY_ONCE,
+        MESSAGE_DENY_ALWAYS,
+};
+
 /* After decoding, pointers lead into the payload. */
 struct message {
         enum message_number number;
@@ -99,6 +137,9 @@ struct message {
                 struct event event; /* EVENT and ROW */
                 struct message_result result;
                 struct message_error error;
+                struct message_reloaded reloaded;
+                struct message_question question;
+                struct message_answer answer;
         };
 };
 

@@ -22,6 +22,7 @@
 #include "policy/native/facts.h"
 #include "supervisor/kernel.h"
 #include "supervisor/view.h"
+#include "syscalls/names.h"
 
 struct session;
 
@@ -68,6 +69,7 @@ struct call {
         const char *name;
         uint64_t args[6];
         uint32_t tid;
+        bool multiplexed; /* name and args came from memory (supervisor/multiplex.h) */
 
         struct policy_facts facts;
         struct policy_verdict verdict;
@@ -80,18 +82,30 @@ struct call {
         int how_error;
         struct sockaddr_storage address; /* POLICY_FACT_ADDRESS: our copy */
         socklen_t n_address;
+        char program[512]; /* POLICY_FACT_PROGRAM */
         struct view view;
-        bool may_wait; /* we are on a worker: blocking harms nobody, a signal gets us out with EINTR */
+        bool matched; /* the verdict stands; set before an emulator runs */
+        _Atomic bool
+                kicked; /* the wait is to end: the call vanished, or its task has a signal to take (EINTR) */
+        bool may_wait;  /* we are on a worker: blocking harms nobody, a signal gets us out with EINTR */
 
         struct answer answer;
 };
+
+/* For a notification about to be received. */
+void call_init(struct call *call, struct session *session, const struct kernel *kernel, int listener_fd);
+/* Takes all of *from, whose facts' pointers into itself move along; *from holds nothing afterwards. */
+void call_move(struct call *to, struct call *from);
+/* Closes what it holds. */
+void call_deinit(struct call *call);
 
 /* ---- the answer ---- */
 
 int answer_continue(struct call *call);         /* only on what registers say */
 int answer_errno(struct call *call, int error); /* positive; 0: success */
 int answer_value(struct call *call, int64_t value);
-int answer_fd(struct call *call, int fd, bool cloexec);               /* eats fd */
+int answer_kill(struct call *call);                     /* SIGKILL for the process: nothing it can handle */
+int answer_fd(struct call *call, int fd, bool cloexec); /* eats fd */
 int answer_fd_at(struct call *call, int fd, int fd_at, bool cloexec); /* eats fd; the call returns 0 */
 /* -1 and errno, or a result, of a system call of ours as the answer. */
 int answer_result(struct call *call, long result);

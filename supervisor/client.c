@@ -22,9 +22,14 @@
 #include "base/fd.h"
 #include "policy/filter.h"
 #include "policy/simulate.h"
+#include "proto/control_path.h"
 #include "proto/frame.h"
 #include "proto/message.h"
+#include "supervisor/ask.h"
+#include "supervisor/control.h"
+#include "supervisor/policing.h"
 #include "supervisor/receiver.h"
+#include "supervisor/reload.h"
 #include "supervisor/session.h"
 
 #define OUTGOING_MAX   (WIRE_FRAME_MAX + 65536u)
@@ -55,6 +60,14 @@ struct client {
         struct filter filter;
         char *label;
 
+        /* Under a policy. */
+        bool policed;
+        struct reload reload;
+        struct asks *asks;
+        uv_async_t question;       /* raised by workers */
+        uv_signal_t hangup_signal; /* SIGHUP: reload */
+        struct control *control;
+
         struct session *session;
         struct receiver receiver;
         uv_async_t ended; /* raised by the receiver's thread */
@@ -77,7 +90,10 @@ static void client_free(struct client *client) {
         void (*on_closed)(void *data) = client->on_closed;
         void *data = client->data;
 
+        policing_free(client->options.policing);
         session_free(client->session);
+        asks_free(client->asks);
+        reload_deinit(&client->reload);
         frame_reader_deinit(&client->reader);
         buf_deinit(&client->outgoing);
         filter_deinit(&client->filter);
@@ -100,6 +116,8 @@ static void on_handle_closed(uv_handle_t *handle) {
 
 /* The peer is gone or no longer wanted. The session, if any, goes on. */
 static void client_hang_up(struct client *client) {
+        if (client->asks)
+                asks_set_present(client->asks, false);
         if (client->socket_open && !uv_is_closing((uv_handle_t *)&client->socket))
                 uv_close((uv_handle_t *)&client->socket, on_handle_closed);
 }
@@ -107,13 +125,13 @@ static void client_hang_up(struct client *client) {
 /* Both connection and session are done: close what is left; the last handle frees. */
 static void client_close(struct client *client) {
         uv_handle_t *handles[] = {
-                (uv_handle_t *)&client->socket,
-                (uv_handle_t *)&client->ended,
-                (uv_handle_t *)&client->hangup,
-                (uv_handle_t *)&client->kick,
+                (uv_handle_t *)&client->socket,   (uv_handle_t *)&client->ended,
+                (uv_handle_t *)&client->hangup,   (uv_handle_t *)&client->kick,
+                (uv_handle_t *)&client->question, (uv_handle_t *)&client->hangup_signal,
         };
 
         client->closing = true;
+        client->control = control_free(client->control);
         for (size_t i = 0; i < sizeof(handles) / sizeof(handles[0]); i++)
                 if (handles[i]->data && handles[i]->type != UV_UNKNOWN_HANDLE && !uv_is_closing(handles[i]))
                         uv_close(handles[i], on_handle_closed);
@@ -266,6 +284,138 @@ static int watch_hangup(struct client *client) {
         return error_trace(uv_poll_start(&client->hangup, UV_READABLE, on_hangup));
 }
 
+/* ---- policies ---- */
+
+static int put_questions(struct client *client) {
+        struct ask_question asked;
+        int r = 0;
+
+        while (!r && client->state == MESSAGE_STATE_RUNNING && asks_take(client->asks, &asked)) {
+                const struct message question = {
+                        .number = MESSAGE_QUESTION,
+                        .question = { .id = asked.id,
+                                      .text = asked.text,
+                                      .n_text = strlen(asked.text),
+                                      .call = asked.call,
+                                      .n_call = strlen(asked.call),
+                                      .program = asked.program,
+                                      .n_program = strlen(asked.program),
+                                      .object = asked.object,
+                                      .n_object = strlen(asked.object) },
+                };
+
+                r = client_put(client, &question);
+        }
+        return r;
+}
+
+static void on_question(uv_async_t *async) {
+        struct client *client = async->data;
+
+        if (!client->socket_open || uv_is_closing((uv_handle_t *)&client->socket))
+                return;
+        if (put_questions(client) < 0)
+                client_hang_up(client);
+        client_update(client);
+}
+
+/* On a worker's thread. */
+static void on_asked(void *data) {
+        struct client *client = data;
+
+        uv_async_send(&client->question);
+}
+
+static bool on_reload(void *data, struct buf *lines) {
+        struct client *client = data;
+
+        if (!client->session || client->session_ended) {
+                buf_puts(lines, "there is no running program\n");
+                return false;
+        }
+        return reload_again(&client->reload, client->session->policing, lines);
+}
+
+static void on_hangup_signal(uv_signal_t *signal, int number) {
+        struct buf lines = BUF_INIT(MESSAGE_LINES_MAX);
+
+        (void)number;
+        on_reload(signal->data, &lines);
+        buf_deinit(&lines);
+}
+
+/* Where the supervisor takes requests: beside the user's other sockets, or nowhere. */
+static void open_control(struct client *client) {
+        char path[512];
+
+        if (control_path_of((unsigned)getpid(), path, sizeof(path)) == 0)
+                control_new(client->loop, path, on_reload, client, &client->control);
+}
+
+static int begin_policing(struct client *client) {
+        struct policing *policing;
+        struct policy *policy;
+        char error[256] = "";
+        int r = reload_policy(&client->reload, &policy);
+
+        if (!r)
+                r = policing_new(policy, client->asks, &policing, error, sizeof(error));
+        if (r == POLICY_E_INVALID) {
+                client_refuse(client, EINVAL, error[0] ? error : "the policy cannot be put in force");
+                return r;
+        }
+        if (!r)
+                client->options.policing = policing;
+        return error_trace(r);
+}
+
+static int on_hello_policy(struct client *client, const struct message_hello *hello) {
+        struct buf lines = BUF_INIT(MESSAGE_LINES_MAX);
+        int r = reload_init(&client->reload, hello->policy, hello->n_policy, hello->policy_path,
+                            hello->n_policy_path, hello->variables, hello->n_variables, &lines);
+
+        client->policed = true;
+        if (r == POLICY_E_INVALID) {
+                client_refuse(client, EINVAL, buf_string(&lines));
+                buf_deinit(&lines);
+                return r;
+        }
+        buf_deinit(&lines);
+        if (!r)
+                r = asks_new(on_asked, client, &client->asks);
+        if (!r)
+                r = uv_async_init(client->loop, &client->question, on_question);
+        if (!r) {
+                client->question.data = client;
+                client->n_handles++;
+                r = uv_signal_init(client->loop, &client->hangup_signal);
+        }
+        if (!r) {
+                client->hangup_signal.data = client;
+                client->n_handles++;
+                r = uv_signal_start(&client->hangup_signal, on_hangup_signal, SIGHUP);
+        }
+        if (!r) {
+                asks_set_present(client->asks, hello->flags & MESSAGE_HELLO_ANSWERS);
+                open_control(client);
+                r = begin_policing(client);
+        }
+        return error_trace(r);
+}
+
+static int on_reload_message(struct client *client) {
+        struct message reloaded = { .number = MESSAGE_RELOADED };
+        struct buf lines = BUF_INIT(MESSAGE_LINES_MAX);
+        int r;
+
+        reloaded.reloaded.ok = on_reload(client, &lines);
+        reloaded.reloaded.text = buf_string(&lines);
+        reloaded.reloaded.n_text = strlen(reloaded.reloaded.text);
+        r = client_put(client, &reloaded);
+        buf_deinit(&lines);
+        return error_trace(r);
+}
+
 /* ---- messages ---- */
 
 static int on_hello(struct client *client, const struct message_hello *hello) {
@@ -293,6 +443,12 @@ static int on_hello(struct client *client, const struct message_hello *hello) {
                 .label = client->label,
                 .filter = &client->filter,
         };
+        if (hello->mode == WIRE_MODE_POLICY) {
+                int r = on_hello_policy(client, hello);
+
+                if (r)
+                        return r < 0 ? r : 0;
+        }
         return client_put(client, &ready);
 }
 
@@ -301,8 +457,10 @@ static int on_listener(struct client *client) {
         int r = session_new(client->kernel, frame_reader_take_fd(&client->reader, 0),
                             frame_reader_take_fd(&client->reader, 1), &client->options, &client->session);
 
-        if (!r)
+        if (!r) {
+                client->options.policing = NULL; /* the session's now */
                 r = watch_hangup(client);
+        }
         if (!r)
                 r = receiver_start(&client->receiver, client->session, on_receiver_end, client);
         if (r) {
@@ -348,6 +506,12 @@ static int client_handle(struct client *client) {
                 return 0;
         case MESSAGE_DETACH:
                 client_hang_up(client);
+                return 0;
+        case MESSAGE_RELOAD:
+                return on_reload_message(client);
+        case MESSAGE_ANSWER:
+                if (client->asks)
+                        asks_answer(client->asks, message.answer.id, (enum ask_answer)message.answer.answer);
                 return 0;
         default:
                 return error_origin(-EPROTO);

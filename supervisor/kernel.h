@@ -44,6 +44,8 @@ struct kernel {
         int (*open_proc)(void *data, uint32_t tid, const char *name, int flags);
         /* A copy of descriptor fd of the task, close-on-exec (pidfd_getfd), or -errno. */
         int (*take_fd)(void *data, uint32_t tid, int fd);
+        /* SIGKILL for the task's thread group. */
+        int (*kill)(void *data, uint32_t tid);
         /* CLOCK_REALTIME in nanoseconds. */
         uint64_t (*now)(void *data);
         void *data;

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,6 +168,11 @@ static int linux_take_fd(void *data, uint32_t tid, int fd) {
         return taken < 0 ? -errno : taken;
 }
 
+static int linux_kill(void *data, uint32_t tid) {
+        /* The task waits for our answer, so the number is still its own. */
+        return kill((pid_t)tid, SIGKILL) < 0 ? -errno : 0;
+}
+
 static uint64_t linux_now(void *data) {
         struct timespec now;
 
@@ -196,6 +202,7 @@ int kernel_linux(struct kernel *ret) {
                 .add_fd = linux_add_fd,
                 .open_proc = linux_open_proc,
                 .take_fd = linux_take_fd,
+                .kill = linux_kill,
                 .now = linux_now,
         };
         return 0;

@@ -55,6 +55,8 @@ static void *run(void *data) {
         sigaddset(&mask, KICK_SIGNAL);
         pthread_sigmask(SIG_UNBLOCK, &mask, NULL);
         hurry();
+        if (receiver->session->policing)
+                unshare(CLONE_FS); /* for the tasks' umask: supervisor/authority.h */
         do {
                 r = session_step(receiver->session);
                 if (r == -EINTR)

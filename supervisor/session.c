@@ -22,23 +22,16 @@
 #include "base/fd.h"
 #include "policy/simulate.h"
 #include "supervisor/decide.h"
+#include "supervisor/call.h"
+#include "supervisor/policing.h"
 #include "supervisor/restart.h"
 #include "supervisor/target.h"
+#include "supervisor/worker.h"
 #include "syscalls/names.h"
 #include "syscalls/table.h"
 
 #define PR_SET_NAME_OPTION 15u
 #define REPAIR_NS          10000000000u /* how long after a gap handlers are looked at: 10 s */
-
-/* One call on its way through the stages. */
-struct call {
-        struct seccomp_notif notif;
-        struct event event; /* without description unless the call is described */
-        struct event *row;
-        bool described; /* everything is looked at, for the row */
-        bool decoded;   /* arguments are, for the event stream */
-        bool read_memory;
-};
 
 /* ---- verdict ---- */
 
@@ -104,16 +97,13 @@ static int call_receive(struct session *session, struct call *call) {
                 return r;
         if (r)
                 return error_origin(r);
-        memset(&call->event, 0, offsetof(struct event, exe) + 1);
-        call->event.detail[0] = 0;
-        call->event.object[0] = 0;
-        call->event.object_offset = 0;
         call->event.count = 1;
         call->event.tid = call->notif.pid;
         call->event.uid = UINT32_MAX;
         call->event.arch = data->arch;
         call->event.nr = (uint32_t)data->nr;
         call->event.ip = data->instruction_pointer;
+        call->tid = call->notif.pid;
         arch = arch_by_audit(data->arch);
         for (size_t i = 0; i < EVENT_N_ARGS; i++)
                 /* int 0x80 from 64-bit code leaves the upper halves as they were (measured). */
@@ -172,6 +162,13 @@ static int call_classify(struct session *session, struct call *call) {
         key.nr = call->event.nr;
         key.verdict = call->event.verdict;
         key.flags = call->event.flags & EVENT_OBSERVED;
+        /* Of a policy, what was answered tells rows apart as well. */
+        if (session->policing)
+                key.flags |=
+                        call->event.answer << 24 |
+                        (call->event.answer == EVENT_ANSWER_ERRNO ? (uint32_t)call->event.value << 8 : 0);
+        if (call->verdict.rule)
+                snprintf(key.rule, sizeof(key.rule), "%s", call->event.rule);
         if (syscall_class_mask(call->event.arch, call->event.nr, mask) > 0)
                 for (size_t i = 0; i < EVENT_N_ARGS; i++)
                         key.args[i] = call->event.args[i] & mask[i];
@@ -231,21 +228,55 @@ static void call_forget_names(struct session *session, struct call *call) {
         }
 }
 
-static int call_answer(struct session *session, struct call *call) {
-        struct seccomp_notif_resp response = { .id = call->notif.id };
-        int r;
+/* A descriptor of ours for the task: at once with the answer where it is the answer. What the task's limits
+ * have to say about it is the task's own error. */
+static int hand_over_fd(struct session *session, struct call *call) {
+        bool is_answer = call->answer.kind == ANSWER_FD;
+        int r = session->kernel->add_fd(session->kernel->data, session->listener_fd, call->notif.id,
+                                        call->answer.fd, call->answer.fd_at, call->answer.cloexec,
+                                        is_answer);
 
+        call->answer.fd = fd_close(call->answer.fd);
+        if (r == -EMFILE || r == -EBADF || r == -ENFILE) {
+                call->event.answer = EVENT_ANSWER_ERRNO;
+                call->event.value = -r;
+                return 1;
+        }
+        if (r >= 0 && is_answer)
+                call->event.value = r;
+        return r < 0 ? r : is_answer ? 0 : 1;
+}
+
+static int send_answer(struct session *session, struct call *call) {
+        struct seccomp_notif_resp response = { .id = call->notif.id };
+
+        if (call->answer.fd >= 0) {
+                int r = hand_over_fd(session, call);
+
+                if (r <= 0)
+                        return r;
+        }
         switch (call->event.answer) {
+        case EVENT_ANSWER_KILL:
+                session->kernel->kill(session->kernel->data, call->tid);
+                response.error = -(int32_t)call->event.value;
+                break;
         case EVENT_ANSWER_ERRNO:
                 response.error = -(int32_t)call->event.value;
                 break;
         case EVENT_ANSWER_VALUE:
+        case EVENT_ANSWER_FD:
                 response.val = call->event.value;
                 break;
         default:
                 response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
         }
-        r = session->kernel->answer(session->kernel->data, session->listener_fd, &response);
+        return session->kernel->answer(session->kernel->data, session->listener_fd, &response);
+}
+
+static int call_answer(struct session *session, struct call *call) {
+        int r = send_answer(session, call);
+
         if (r == -ENOENT || r == -EINPROGRESS) {
                 call->event.flags |= EVENT_GONE;
                 call->event.answer = EVENT_ANSWER_NONE;
@@ -294,18 +325,14 @@ static void call_record(struct session *session, struct call *call) {
         session->ledger.recorded++;
 }
 
-/* From the moment a call is received it is answered, whatever happens to us. */
-static int call_settle(struct session *session, struct call *call) {
-        int r;
+/* What is left once it is known what to answer. */
+static int call_finish(struct session *session, struct call *call) {
+        int r = call_classify(session, call);
 
-        call_account(session, call);
-        call_name_task(session, call);
-        call_repair(session, call);
-        call_decide(session, call);
-        r = call_classify(session, call);
         if (r) {
                 session->ledger.errors++;
-                decide_on_error(session->options.mode, &call->event);
+                if (!session->policing)
+                        decide_on_error(session->options.mode, &call->event);
         }
         if (call->row && call->row->count > 0 && !(call->row->flags & EVENT_DETAIL_OK))
                 call->described = call->decoded = true;
@@ -317,19 +344,113 @@ static int call_settle(struct session *session, struct call *call) {
         return error_trace(r);
 }
 
+/* From the moment a call is received it is answered, whatever happens to us. */
+static int call_settle(struct session *session, struct call *call) {
+        call_account(session, call);
+        call_name_task(session, call);
+        call_repair(session, call);
+        call_decide(session, call);
+        return error_trace(call_finish(session, call));
+}
+
+/* ---- under a policy ---- */
+
+/* The answer as the record has it. */
+static void call_note_answer(struct call *call) {
+        static const enum event_answer kinds[] = {
+                [ANSWER_NONE] = EVENT_ANSWER_CONTINUE, [ANSWER_CONTINUE] = EVENT_ANSWER_CONTINUE,
+                [ANSWER_ERRNO] = EVENT_ANSWER_ERRNO,   [ANSWER_VALUE] = EVENT_ANSWER_VALUE,
+                [ANSWER_FD] = EVENT_ANSWER_FD,         [ANSWER_FD_AT] = EVENT_ANSWER_VALUE,
+                [ANSWER_KILL] = EVENT_ANSWER_KILL,
+        };
+
+        call->event.answer = kinds[call->answer.kind];
+        call->event.value = call->answer.value;
+        if (call->verdict.rule)
+                call->event.verdict = SECCOMP_RET_USER_NOTIF;
+        else if (call->answer.kind == ANSWER_CONTINUE || call->event.verdict == SECCOMP_RET_ALLOW)
+                call->event.flags |= EVENT_OBSERVED;
+}
+
+/* Decides and carries out, without the lock: other calls of the session go on meanwhile. CALL_E_SLOW: it is
+ * to be done again on a worker. */
+static int call_police(struct session *session, struct call *call) {
+        int r = policing_run(session->policing, call, call->event.verdict);
+
+        if (r == CALL_E_SLOW && !call->may_wait)
+                return r;
+        if (call->kicked && r == 0 && call->answer.kind == ANSWER_NONE)
+                r = CALL_E_GONE;
+        if (r != 0 && call->answer.kind == ANSWER_NONE) {
+                /* Should the task wait after all, it sees an interrupted call. */
+                if (r == CALL_E_GONE)
+                        answer_errno(call, EINTR);
+                else
+                        policing_answer_error(session->policing, call);
+        }
+        call_note_answer(call);
+        return r == CALL_E_GONE ? 0 : r;
+}
+
+static int call_conclude(struct session *session, struct call *call, int r) {
+        pthread_mutex_lock(&session->lock);
+        if (r)
+                session->ledger.errors++;
+        r = call_finish(session, call);
+        pthread_mutex_unlock(&session->lock);
+        call_deinit(call);
+        return error_trace(r);
+}
+
+static void call_on_worker(struct call *call) {
+        struct session *session = call->session;
+
+        call->may_wait = true;
+        call_conclude(session, call, call_police(session, call));
+}
+
+static int session_step_policed(struct session *session, struct call *call) {
+        struct seccomp_data data = call->notif.data;
+        int r;
+
+        pthread_mutex_lock(&session->lock);
+        call_account(session, call);
+        call_name_task(session, call);
+        call_repair(session, call);
+        call->event.verdict = verdict_of(session, &data);
+        pthread_mutex_unlock(&session->lock);
+        call->arch = arch_of_call(call->event.arch, call->event.nr);
+        call->name = call->arch ? syscall_name(call->arch, call->event.nr) : NULL;
+        memcpy(call->args, call->event.args, sizeof(call->args));
+        r = call_police(session, call);
+        if (r == CALL_E_SLOW) {
+                if (workers_add(session->workers, call) == 0)
+                        return 0;
+                answer_errno(call, EAGAIN);
+                call_note_answer(call);
+                r = 0;
+        }
+        return error_trace(call_conclude(session, call, r));
+}
+
 int session_step(struct session *session) {
         struct call call;
         int r;
 
-        call.row = NULL;
-        call.described = call.decoded = call.read_memory = false;
+        call_init(&call, session, session->kernel, session->listener_fd);
         r = call_receive(session, &call);
         if (r)
                 return r < 0 ? error_trace(r) : r;
+        if (session->policing)
+                return error_trace(session_step_policed(session, &call));
         pthread_mutex_lock(&session->lock);
         r = call_settle(session, &call);
         pthread_mutex_unlock(&session->lock);
         return error_trace(r);
+}
+
+void *session_emulation_state(struct session *session, const char *name, const struct policy_rule *rule) {
+        return policing_state(session->policing, name, rule);
 }
 
 /* ---- life ---- */
@@ -368,6 +489,14 @@ int session_new(const struct kernel *kernel, int listener_fd, int sink_fd,
                         return error_trace(r);
                 }
         }
+        if (options->policing) {
+                r = workers_new(call_on_worker, &session->workers);
+                if (r) {
+                        session_free(session);
+                        return error_trace(r);
+                }
+                session->policing = options->policing;
+        }
         kernel->sync_wake_up(kernel->data, listener_fd);
         *ret = session;
         return 0;
@@ -378,6 +507,8 @@ struct session *session_free(struct session *session) {
 
         if (!session)
                 return NULL;
+        workers_free(session->workers);
+        policing_free(session->policing);
         if (session->eventlog)
                 eventlog_finish(session->eventlog, &ledger);
         free(session->verdicts);
@@ -395,6 +526,8 @@ void session_finish(struct session *session) {
         struct eventlog *eventlog;
         struct ledger ledger;
 
+        /* Calls that still wait are of tasks that are gone, or nobody wants to answer them any more. */
+        session->workers = workers_free(session->workers);
         pthread_mutex_lock(&session->lock);
         session->ledger.merged = session->tally.merged;
         ledger = session->ledger;
@@ -414,6 +547,7 @@ void session_finish(struct session *session) {
 void session_ledger(struct session *session, struct ledger *ret) {
         pthread_mutex_lock(&session->lock);
         session->ledger.merged = session->tally.merged;
+        session->ledger.pending = session->ledger.received - session->ledger.answered - session->ledger.gone;
         if (session->eventlog)
                 eventlog_counts(session->eventlog, &session->ledger);
         *ret = session->ledger;

@@ -28,12 +28,18 @@ enum {
         SESSION_E_ENDED = 2, /* the last task is gone; there will never be anything again */
 };
 
+struct policing;
+struct policy_rule;
 struct verdict_cache;
+struct workers;
 
 struct session_options {
         enum wire_mode mode;
         bool decode_all; /* decode arguments of every call, not only of the first of its kind */
         const char *label;
+        /* A policy at work instead of a mode; eaten when session_new() succeeds. filter is the base's then.
+         */
+        struct policing *policing;
         const struct filter
                 *filter; /* what the profile says; empty: everything notified is wanted. Copied. */
 };
@@ -55,6 +61,8 @@ struct session {
         uint64_t last_gap_ns;   /* when ids were last found missing; 0 = never */
         uint64_t last_error_ns; /* own trouble is logged at most once a second */
 
+        struct policing *policing;      /* owned; NULL: no policy */
+        struct workers *workers;        /* owned; with policing */
         struct verdict_cache *verdicts; /* owned; made at the first call, idle sessions stay small */
 };
 
@@ -76,6 +84,9 @@ void session_ledger(struct session *session, struct ledger *ret);
 
 /* Copies row number index, in order of first appearance: 0, or SESSION_E_IDLE when there are no more. */
 int session_row(struct session *session, size_t index, struct event *ret);
+
+/* What an emulation remembers in this session; rule NULL: whichever of that name. NULL: nothing. */
+void *session_emulation_state(struct session *session, const char *name, const struct policy_rule *rule);
 
 /* Live processes, estimated. */
 size_t session_alive(struct session *session);

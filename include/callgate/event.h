@@ -16,6 +16,7 @@
 #define EVENT_EXE_MAX    256
 #define EVENT_DETAIL_MAX 512
 #define EVENT_OBJECT_MAX 192
+#define EVENT_RULE_MAX   64
 #define EVENT_N_ARGS     6
 
 enum event_flag {
@@ -23,8 +24,9 @@ enum event_flag {
         EVENT_DETAIL_OK = 1u << 1, /* the id was still valid after the memory behind detail was read */
         EVENT_MERGED_ARGS =
                 1u << 2, /* rows were merged for want of room: args are one example among unlike ones */
-        EVENT_OBSERVED = 1u << 3, /* the profile allows the call; it was notified only to be seen */
-        EVENT_ASSUMED = 1u << 4,  /* never notified: every program needs it (record only) */
+        EVENT_OBSERVED = 1u << 3,  /* the profile allows the call; it was notified only to be seen */
+        EVENT_ASSUMED = 1u << 4,   /* never notified: every program needs it (record only) */
+        EVENT_PERFORMED = 1u << 5, /* carried out by the supervisor for the task; the answer is its result */
 };
 /* Nobody saw the register of argument i (a log without arguments, a text where a string stands for the
  * address); args[i] is 0 then. */
@@ -35,6 +37,8 @@ enum event_answer {
         EVENT_ANSWER_CONTINUE, /* the kernel carried the call out */
         EVENT_ANSWER_ERRNO,    /* value holds the positive errno; 0 is success without the call */
         EVENT_ANSWER_VALUE,    /* value holds the return value */
+        EVENT_ANSWER_FD,       /* the task got a descriptor of ours; value holds its number */
+        EVENT_ANSWER_KILL,     /* the process was killed */
 };
 
 struct event {
@@ -62,6 +66,7 @@ struct event {
                                           decoded */
         char object[EVENT_OBJECT_MAX]; /* mapped file the call came from; empty where unknown */
         uint64_t object_offset;        /* offset of ip in that file */
+        char rule[EVENT_RULE_MAX];     /* name of the policy's rule that decided; empty: none did */
 };
 
 /*

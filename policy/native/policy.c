@@ -78,6 +78,11 @@ static void free_rule(struct policy_rule *rule) {
         free(rule->text);
         free(rule->options);
         free(rule->message);
+        free(rule->source);
+}
+
+bool policy_rules_equal(const struct policy_rule *a, const struct policy_rule *b) {
+        return strcmp(a->source, b->source) == 0;
 }
 
 struct policy *policy_free(struct policy *policy) {

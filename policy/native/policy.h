@@ -127,6 +127,7 @@ struct policy_rule {
         bool log;      /* to be recorded although the kernel could decide it alone */
         bool advisory; /* judged on memory and left to the kernel: known not to be enforcement */
         char *message; /* shown with the record; NULL = none */
+        char *source;  /* the rule as canonical JSON */
 };
 
 /* What the launcher arranges before the program starts, in mount namespaces of its own. */
@@ -164,6 +165,9 @@ static inline void policy_cleanup(struct policy **policy) {
 #define cleanup_policy __attribute__((cleanup(policy_cleanup)))
 
 const char *policy_action_name(enum policy_action action); /* "errno" */
+
+/* Do both say the same, wherever they stand? By their canonical text: `source` of the rule. */
+bool policy_rules_equal(const struct policy_rule *a, const struct policy_rule *b);
 
 /* Does the rule speak of this call at all? */
 bool policy_rule_covers(const struct policy_rule *rule, const char *call);

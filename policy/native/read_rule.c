@@ -184,6 +184,16 @@ static bool set_name(struct policy_reader *reader, struct policy_rule *rule) {
         return rule->name;
 }
 
+/* Variables are replaced by now, so two rules of the same text mean the same. */
+static bool set_source(struct policy_rule *rule, const json_t *value) {
+        struct buf text = BUF_INIT(POLICY_BYTES_MAX);
+
+        policy_json_text(value, &text);
+        rule->source = text.error ? NULL : strdup(buf_string(&text));
+        buf_deinit(&text);
+        return rule->source;
+}
+
 static void read_rule(struct policy_reader *reader, const json_t *value, size_t i) {
         struct policy *policy = reader->policy;
         struct policy_rule *rule;
@@ -198,7 +208,7 @@ static void read_rule(struct policy_reader *reader, const json_t *value, size_t 
         rule = policy_grow(reader, (void **)&policy->rules, &policy->n_rules, sizeof(*rule));
         if (!rule)
                 return;
-        if (!set_place(reader, rule, i)) {
+        if (!set_place(reader, rule, i) || !set_source(rule, value)) {
                 reader_fail(&reader->base, error_origin(-ENOMEM));
                 return;
         }

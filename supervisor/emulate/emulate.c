@@ -4,7 +4,11 @@
 
 #include "supervisor/emulate/emulate.h"
 
+#include <errno.h>
 #include <string.h>
+
+#include "policy/native/calls.h"
+#include "supervisor/session.h"
 
 const struct emulation *const emulations[] = { NULL };
 const struct emulator *const performers[] = { NULL };
@@ -22,4 +26,64 @@ const struct emulator *performer_of(const char *call) {
                         if (strcmp(row->call, call) == 0)
                                 return row;
         return NULL;
+}
+
+void *emulation_state(struct call *call) {
+        const struct policy_rule *rule = call->verdict.rule;
+
+        return rule && rule->emulation ? session_emulation_state(call->session, rule->emulation->name, rule)
+                                       : NULL;
+}
+
+void *emulation_state_of(struct call *call, const char *name) {
+        return session_emulation_state(call->session, name, NULL);
+}
+
+static int perform(struct call *call) {
+        const struct emulator *performer = performer_of(call->name);
+
+        if (performer) {
+                call->event.flags |= EVENT_PERFORMED;
+                return performer->run(call);
+        }
+        /* Nobody can carry it out. What an advisory rule let pass goes on; an argument from memory may not.
+         */
+        return call->multiplexed ? answer_errno(call, ENOSYS) : answer_continue(call);
+}
+
+static int emulate_as(struct call *call, const struct policy_rule *rule) {
+        const struct emulation *emulation = emulation_by_name(rule->emulation->name);
+
+        if (!emulation || strcmp(emulation->name, "identity") == 0)
+                return perform(call);
+        for (const struct emulator *row = emulation->rows; row->call; row++)
+                if (strcmp(row->call, call->name) == 0) {
+                        call->event.flags |= EVENT_PERFORMED;
+                        return row->run(call);
+                }
+        return perform(call);
+}
+
+int emulate_call(struct call *call) {
+        const struct policy_rule *rule = call->verdict.rule;
+
+        switch (call->verdict.action) {
+        case POLICY_ERRNO:
+                return answer_errno(call, (int)call->verdict.value);
+        case POLICY_RETURN:
+                return answer_value(call, call->verdict.value);
+        case POLICY_KILL:
+                return answer_kill(call);
+        case POLICY_REDIRECT:
+        case POLICY_SUBSTITUTE:
+                return perform(call);
+        case POLICY_EMULATE:
+                return emulate_as(call, rule);
+        case POLICY_ALLOW:
+        case POLICY_LOG:
+        case POLICY_DELAY:
+        case POLICY_ASK:
+                break;
+        }
+        return call->verdict.judged ? perform(call) : answer_continue(call);
 }

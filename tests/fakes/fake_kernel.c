@@ -6,9 +6,11 @@
 #include "tests/fakes/fake_kernel.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int fake_receive(void *data, int listener, struct seccomp_notif *ret_notif) {
         struct fake_kernel *fake = data;
@@ -142,6 +144,52 @@ static uint64_t fake_now(void *data) {
         return fake->now_ns += 1000;
 }
 
+static int fake_add_fd(void *data, int listener, uint64_t id, int fd, int fd_at, bool cloexec, bool send) {
+        struct fake_kernel *fake = data;
+        struct seccomp_notif_resp response = { .id = id, .val = fd_at >= 0 ? fd_at : 40 };
+        int r = 0;
+
+        (void)cloexec;
+        if (fake->add_error)
+                return fake->add_error;
+        if (send)
+                r = fake_answer(data, listener, &response);
+        if (r)
+                return r;
+        if (fake->n_added < sizeof(fake->added_fds) / sizeof(fake->added_fds[0]))
+                fake->added_fds[fake->n_added++] = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+        fake->added_at = fd_at;
+        return (int)response.val;
+}
+
+static int copy_of(int fd) {
+        int copy = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+        return copy < 0 ? -EBADF : copy;
+}
+
+static int fake_open_proc(void *data, uint32_t tid, const char *name, int flags) {
+        struct fake_kernel *fake = data;
+
+        (void)tid, (void)name, (void)flags;
+        return copy_of(fake->proc_fd);
+}
+
+static int fake_take_fd(void *data, uint32_t tid, int fd) {
+        struct fake_kernel *fake = data;
+
+        (void)tid, (void)fd;
+        return copy_of(fake->task_fd);
+}
+
+static int fake_kill(void *data, uint32_t tid) {
+        struct fake_kernel *fake = data;
+
+        (void)tid;
+        fake->n_killed++;
+        return 0;
+}
+
 void fake_kernel_init(struct fake_kernel *fake) {
         memset(fake, 0, sizeof(*fake));
         fake->kernel = (struct kernel){
@@ -154,12 +202,17 @@ void fake_kernel_init(struct fake_kernel *fake) {
                 .write_memory = fake_write_memory,
                 .read_proc = fake_read_proc,
                 .read_link = fake_read_link,
+                .add_fd = fake_add_fd,
+                .open_proc = fake_open_proc,
+                .take_fd = fake_take_fd,
+                .kill = fake_kill,
                 .now = fake_now,
                 .data = fake,
         };
         fake->calls = calloc(FAKE_CALLS_MAX, sizeof(*fake->calls));
         fake->next_id = 0xfffffffffffffff0u; /* real ids start anywhere and wrap */
         fake->now_ns = 1700000000000000000u;
+        fake->proc_fd = fake->task_fd = -1;
         fake->comm = "nginx\n";
         fake->status = "Name:\tTgid:\t1\nUmask:\t0022\nTgid:\t812\nUid:\t33\t33\t33\t33\n";
         fake->maps = "400000-401000 r-xp 00001000 fe:00 42       /usr/sbin/nginx\n";
@@ -167,6 +220,9 @@ void fake_kernel_init(struct fake_kernel *fake) {
 }
 
 void fake_kernel_deinit(struct fake_kernel *fake) {
+        for (unsigned i = 0; i < fake->n_added; i++)
+                close(fake->added_fds[i]);
+        fake->n_added = 0;
         free(fake->calls);
         fake->calls = NULL;
 }

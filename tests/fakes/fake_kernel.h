@@ -42,6 +42,11 @@ struct fake_kernel {
         const char *syscall; /* contents of /proc/TID/syscall */
         char memory[65536];  /* mapped at FAKE_MEMORY_BASE */
         unsigned n_comm_reads, n_memory_reads, n_confirms, n_unknown_answers;
+        /* Descriptors: those that add_fd() got are kept, -1 ends; open_proc() and take_fd() answer with
+         * copies of proc_fd and task_fd, or with add_error. */
+        int added_fds[16];
+        unsigned n_added, n_killed;
+        int added_at, add_error, proc_fd, task_fd;
         int receive_error; /* delivered once when not 0 */
 };
 

@@ -103,7 +103,7 @@ static void put_foreign(struct buf *buf, size_t n_fields, uint64_t count, const 
                         codec_put_uint(&writer, count);
                 else if (i == 19)
                         codec_put_text(&writer, comm, n_comm);
-                else if (i >= 20 && i <= 22)
+                else if ((i >= 20 && i <= 22) || i == 24)
                         codec_put_bytes(&writer, "t", 1);
                 else
                         codec_put_uint(&writer, i);
@@ -121,6 +121,7 @@ Test(event_codec, appended_fields_are_skipped) {
         cr_expect_eq(to.pid, 3);
         cr_expect_str_eq(to.comm, "later");
         cr_expect_eq(to.object_offset, 23);
+        cr_expect_str_eq(to.rule, "t");
         buf_deinit(&buf);
 }
 
@@ -131,6 +132,7 @@ Test(event_codec, longer_texts_of_a_later_version_are_cut) {
         put_foreign(&buf, 24, 1, "a name longer than ours", 23);
         cr_assert_eq(event_decode(buf.data, buf.n, &to), CODEC_OK);
         cr_expect_str_eq(to.comm, "a name longer t");
+        cr_expect_str_eq(to.rule, "", "older files have no rule");
         buf_deinit(&buf);
 }
 

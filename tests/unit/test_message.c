@@ -14,8 +14,9 @@
 static const struct sock_filter program[] = { { 0x20, 0, 0, 4 }, { 0x06, 0, 0, 0x7fff0000 } };
 
 static const enum message_number all[] = {
-        MESSAGE_HELLO, MESSAGE_LISTENER, MESSAGE_SNAPSHOT, MESSAGE_DETACH, MESSAGE_STOP,  MESSAGE_READY,
-        MESSAGE_GO,    MESSAGE_EVENT,    MESSAGE_ROW,      MESSAGE_RESULT, MESSAGE_ERROR,
+        MESSAGE_HELLO, MESSAGE_LISTENER, MESSAGE_SNAPSHOT, MESSAGE_DETACH,   MESSAGE_STOP,
+        MESSAGE_READY, MESSAGE_GO,       MESSAGE_EVENT,    MESSAGE_ROW,      MESSAGE_RESULT,
+        MESSAGE_ERROR, MESSAGE_RELOAD,   MESSAGE_ANSWER,   MESSAGE_RELOADED, MESSAGE_QUESTION,
 };
 #define N_ALL (sizeof(all) / sizeof(all[0]))
 
@@ -47,6 +48,23 @@ static struct message sample(enum message_number number) {
                 break;
         case MESSAGE_ERROR:
                 message.error = (struct message_error){ .error = 16, .text = "busy", .n_text = 4 };
+                break;
+        case MESSAGE_ANSWER:
+                message.answer = (struct message_answer){ .id = 7, .answer = MESSAGE_DENY_ALWAYS };
+                break;
+        case MESSAGE_RELOADED:
+                message.reloaded = (struct message_reloaded){ .ok = true, .text = "+ a", .n_text = 3 };
+                break;
+        case MESSAGE_QUESTION:
+                message.question = (struct message_question){ .id = 9,
+                                                              .text = "may it?",
+                                                              .n_text = 7,
+                                                              .call = "openat",
+                                                              .n_call = 6,
+                                                              .program = "/bin/sh",
+                                                              .n_program = 7,
+                                                              .object = "/etc/passwd",
+                                                              .n_object = 11 };
                 break;
         default:
                 break;
@@ -151,7 +169,7 @@ Test(message, unknown_fields_at_the_end_are_skipped) {
 }
 
 Test(message, unknown_numbers_are_refused) {
-        static const uint8_t numbers[] = { 0, 6, 63, 70, 127 };
+        static const uint8_t numbers[] = { 0, 8, 63, 72, 127 };
         struct message to;
 
         for (size_t i = 0; i < sizeof(numbers); i++) {
@@ -170,33 +188,38 @@ Test(message, other_versions_are_said_by_number) {
 
         cr_expect_eq(message_decode(long_hello, sizeof(long_hello), &to), MESSAGE_E_VERSION);
         cr_expect_eq(to.hello.version, 99);
-        cr_expect_eq(message_decode(hello, sizeof(hello), &to), MESSAGE_E_INVALID);
+        cr_expect_eq(message_decode(hello, sizeof(hello), &to), MESSAGE_E_VERSION, "however few its fields");
 }
 
 struct hello_row {
         const char *what;
         uint32_t mode, flags;
-        size_t n_filter, n_label;
+        size_t n_filter, n_label, n_policy;
         int outcome;
 };
 
 static const struct hello_row hello_rows[] = {
-        { "record without a filter", WIRE_MODE_RECORD, 0, 0, 0, 0 },
-        { "dry run without a filter", WIRE_MODE_DRY_RUN, 0, 0, 0, MESSAGE_E_INVALID },
-        { "enforce without a filter", WIRE_MODE_ENFORCE, 0, 0, 0, MESSAGE_E_INVALID },
-        { "no mode", 0, 0, 1, 0, MESSAGE_E_INVALID },
-        { "unknown mode", 4, 0, 1, 0, MESSAGE_E_INVALID },
-        { "unknown flag", WIRE_MODE_RECORD, 8, 1, 0, MESSAGE_E_INVALID },
-        { "all flags", WIRE_MODE_RECORD, 7, 1, 0, 0 },
-        { "longest filter", WIRE_MODE_ENFORCE, 0, WIRE_FILTER_MAX, 0, 0 },
-        { "filter too long", WIRE_MODE_ENFORCE, 0, WIRE_FILTER_MAX + 1, 0, MESSAGE_E_INVALID },
-        { "longest label", WIRE_MODE_RECORD, 0, 1, MESSAGE_LABEL_MAX, 0 },
-        { "label too long", WIRE_MODE_RECORD, 0, 1, MESSAGE_LABEL_MAX + 1, MESSAGE_E_INVALID },
+        { "record without a filter", WIRE_MODE_RECORD, 0, 0, 0, 0, 0 },
+        { "dry run without a filter", WIRE_MODE_DRY_RUN, 0, 0, 0, 0, MESSAGE_E_INVALID },
+        { "enforce without a filter", WIRE_MODE_ENFORCE, 0, 0, 0, 0, MESSAGE_E_INVALID },
+        { "no mode", 0, 0, 1, 0, 0, MESSAGE_E_INVALID },
+        { "unknown mode", 5, 0, 1, 0, 0, MESSAGE_E_INVALID },
+        { "unknown flag", WIRE_MODE_RECORD, 16, 1, 0, 0, MESSAGE_E_INVALID },
+        { "all flags", WIRE_MODE_RECORD, 15, 1, 0, 0, 0 },
+        { "longest filter", WIRE_MODE_ENFORCE, 0, WIRE_FILTER_MAX, 0, 0, 0 },
+        { "filter too long", WIRE_MODE_ENFORCE, 0, WIRE_FILTER_MAX + 1, 0, 0, MESSAGE_E_INVALID },
+        { "longest label", WIRE_MODE_RECORD, 0, 1, MESSAGE_LABEL_MAX, 0, 0 },
+        { "a policy", WIRE_MODE_POLICY, 0, 1, 0, 2, 0 },
+        { "no policy", WIRE_MODE_POLICY, 0, 1, 0, 0, MESSAGE_E_INVALID },
+        { "a policy in another mode", WIRE_MODE_ENFORCE, 0, 1, 0, 2, MESSAGE_E_INVALID },
+        { "longest policy", WIRE_MODE_POLICY, 0, 0, 0, WIRE_POLICY_MAX, 0 },
+        { "policy too long", WIRE_MODE_POLICY, 0, 0, 0, WIRE_POLICY_MAX + 1, MESSAGE_E_INVALID },
+        { "label too long", WIRE_MODE_RECORD, 0, 1, MESSAGE_LABEL_MAX + 1, 0, MESSAGE_E_INVALID },
 };
 
 Test(message, hello_is_held_to_its_limits) {
         static struct sock_filter filter[WIRE_FILTER_MAX + 1];
-        static char label[MESSAGE_LABEL_MAX + 1];
+        static char label[MESSAGE_LABEL_MAX + 1], policy[WIRE_POLICY_MAX + 1];
 
         memset(label, 'x', sizeof(label));
         for (size_t i = 0; i < sizeof(hello_rows) / sizeof(hello_rows[0]); i++) {
@@ -208,7 +231,9 @@ Test(message, hello_is_held_to_its_limits) {
                                                        .filter = filter,
                                                        .n_filter = row->n_filter,
                                                        .label = label,
-                                                       .n_label = row->n_label } };
+                                                       .n_label = row->n_label,
+                                                       .policy = policy,
+                                                       .n_policy = row->n_policy } };
                 struct codec_writer writer;
                 struct buf buf = BUF_INIT(0);
 
@@ -216,13 +241,16 @@ Test(message, hello_is_held_to_its_limits) {
                 /* The same from a peer that does not check. */
                 buf_reset(&buf);
                 codec_writer_init(&writer, &buf);
-                codec_put_array(&writer, 6);
+                codec_put_array(&writer, 9);
                 codec_put_uint(&writer, MESSAGE_HELLO);
                 codec_put_uint(&writer, WIRE_VERSION);
                 codec_put_uint(&writer, row->mode);
                 codec_put_uint(&writer, row->flags);
                 codec_put_bytes(&writer, filter, row->n_filter * sizeof(filter[0]));
                 codec_put_bytes(&writer, label, row->n_label);
+                codec_put_bytes(&writer, policy, row->n_policy);
+                codec_put_bytes(&writer, "/p.yaml", 7);
+                codec_put_bytes(&writer, "", 0);
                 codec_writer_finish(&writer);
                 cr_expect_eq(message_decode(buf.data, buf.n, &to), row->outcome, "%s", row->what);
                 buf_deinit(&buf);
@@ -235,13 +263,14 @@ Test(message, a_filter_of_half_an_instruction_is_refused) {
         struct message to;
 
         codec_writer_init(&writer, &buf);
-        codec_put_array(&writer, 6);
+        codec_put_array(&writer, 9);
         codec_put_uint(&writer, MESSAGE_HELLO);
         codec_put_uint(&writer, WIRE_VERSION);
         codec_put_uint(&writer, WIRE_MODE_ENFORCE);
         codec_put_uint(&writer, 0);
         codec_put_bytes(&writer, program, sizeof(program) - 1);
-        codec_put_bytes(&writer, "", 0);
+        for (int i = 0; i < 4; i++)
+                codec_put_bytes(&writer, "", 0);
         codec_writer_finish(&writer);
         cr_expect_eq(message_decode(buf.data, buf.n, &to), MESSAGE_E_INVALID);
         buf_deinit(&buf);

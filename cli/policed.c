@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* From a policy and a command to an exit code and a report. */
+
+#include "cli/policed.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/cache.h"
+#include "agent/notify.h"
+#include "base/error.h"
+#include "cli/options.h"
+#include "cli/policed_report.h"
+#include "cli/report.h"
+#include "cli/say.h"
+#include "cli/supervise.h"
+#include "cli/terminal.h"
+#include "policy/native/compile.h"
+#include "policy/native/read.h"
+
+struct policed {
+        const struct policed_options *options;
+        struct policy *policy;
+        struct filter base, installed;
+        char *path;           /* absolute */
+        struct buf variables; /* lines */
+        struct policed_report *report;
+        struct terminal *terminal;
+};
+
+static int read_policy(struct policed *policed) {
+        const struct policy_read_options options = { .variables = policed->options->variables,
+                                                     .n_variables = policed->options->n_variables };
+        struct diags diags = DIAGS_INIT;
+        int r = policy_read_file(policed->options->policy_path, &options, &diags, &policed->policy);
+
+        say_diags(&diags, policed->options->quiet);
+        diags_deinit(&diags);
+        if (r > 0)
+                return EXIT_USAGE;
+        return r ? say_trouble(r, policed->options->policy_path) : 0;
+}
+
+static uint32_t fallback_of(const struct policy *policy) {
+        switch (policy->fallback) {
+        case POLICY_ERRNO:
+                return SECCOMP_RET_ERRNO | (uint32_t)policy->fallback_errno;
+        case POLICY_KILL:
+                return SECCOMP_RET_KILL_PROCESS;
+        case POLICY_LOG:
+                return SECCOMP_RET_LOG;
+        default:
+                return SECCOMP_RET_ALLOW;
+        }
+}
+
+static int compile_base(struct policed *policed) {
+        struct diags diags = DIAGS_INIT;
+        int r;
+
+        diags.file = policed->policy->base_path;
+        r = cache_compile(policed->policy->base, &diags, &policed->base);
+        if (r == PROFILE_E_EMPTY)
+                diag_add(&diags, DIAG_ERROR, NULL, NULL,
+                         "the base profile asks for no filter at all; leave 'base' out and say 'default: "
+                         "allow'");
+        say_diags(&diags, policed->options->quiet);
+        diags_deinit(&diags);
+        if (r > 0)
+                return EXIT_USAGE;
+        return r ? say_trouble(r, policed->policy->base_path) : 0;
+}
+
+/* What is said where no rule decides: the base as a program, or the fallback alone. 0 or an exit code. */
+static int make_base(struct policed *policed) {
+        if (policed->policy->base)
+                return compile_base(policed);
+        policed->base.insns = malloc(sizeof(*policed->base.insns));
+        if (!policed->base.insns)
+                return say_trouble(error_origin(-ENOMEM), policed->options->policy_path);
+        policed->base.insns[0] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, fallback_of(policed->policy));
+        policed->base.n = 1;
+        return 0;
+}
+
+static int make_filter(struct policed *policed) {
+        struct filter compiled = FILTER_INIT;
+        int r = policy_compile(policed->policy, &compiled);
+
+        if (!r)
+                r = notify_policy(&compiled, &policed->installed);
+        filter_deinit(&compiled);
+        if (r == -E2BIG) {
+                say_error("%s: the policy makes a filter of more than %d instructions; fewer rules with "
+                          "conditions on arguments make a shorter one",
+                          policed->options->policy_path, FILTER_MAX);
+                return EXIT_USAGE;
+        }
+        return r ? say_trouble(r, policed->options->policy_path) : 0;
+}
+
+static int keep_variables(struct policed *policed) {
+        policed->variables = BUF_INIT(MESSAGE_LINES_MAX);
+        for (size_t i = 0; i < policed->options->n_variables; i++)
+                buf_printf(&policed->variables, "%s\n", policed->options->variables[i]);
+        if (policed->variables.error) {
+                say_error("--var: the variables are longer than %u bytes", MESSAGE_LINES_MAX);
+                return EXIT_USAGE;
+        }
+        if (strcmp(policed->options->policy_path, "-") != 0)
+                policed->path = realpath(policed->options->policy_path, NULL);
+        return 0;
+}
+
+static bool asks(const struct policy *policy) {
+        for (size_t i = 0; i < policy->n_rules; i++)
+                if (policy->rules[i].action == POLICY_ASK)
+                        return true;
+        return false;
+}
+
+static int on_row(void *data, const struct event *event) {
+        struct policed *policed = data;
+
+        return policed_report_add(policed->report, event);
+}
+
+static int print_report(struct policed *policed, const struct ledger *ledger) {
+        struct buf text = BUF_INIT(0);
+        int r = policed->options->json ? policed_report_print_json(policed->report, ledger, &text)
+                                       : policed_report_print(policed->report, ledger, &text);
+
+        if (r)
+                r = say_trouble(r, "result");
+        else if (policed->options->json || policed_report_n_rows(policed->report) > 0)
+                fwrite(text.data, 1, text.n, stderr);
+        buf_deinit(&text);
+        return r;
+}
+
+static int prepare(struct policed *policed) {
+        int r = read_policy(policed);
+
+        if (!r)
+                r = keep_variables(policed);
+        if (!r)
+                r = make_base(policed);
+        if (!r)
+                r = make_filter(policed);
+        if (!r) {
+                r = policed_report_new(policed->options->all, report_width(STDERR_FILENO), &policed->report);
+                r = r ? say_trouble(r, "result") : 0;
+        }
+        if (!r && asks(policed->policy)) {
+                policed->terminal = terminal_open(policed->options->answers_path);
+                if (!policed->terminal)
+                        say("the policy asks, but there is no terminal: questions are answered as after "
+                            "their "
+                            "time-out");
+        }
+        return r;
+}
+
+static int supervise_policed(struct policed *policed) {
+        const struct policed_options *options = policed->options;
+        struct supervise_options supervise_options = {
+                .mode = WIRE_MODE_POLICY,
+                .argv = options->command,
+                .enforcing = &policed->base,
+                .installed = &policed->installed,
+                .policy = policed->policy,
+                .policy_path = policed->path,
+                .variables = buf_string(&policed->variables),
+                .terminal = policed->terminal,
+                .events_path = options->events_path,
+                .detach = options->detach,
+                .deferred_output = options->events_path,
+                .on_row = on_row,
+                .data = policed,
+        };
+        struct supervise_result result;
+        int r = supervise(&supervise_options, &result);
+
+        if (r)
+                return r;
+        if (!options->quiet || options->json)
+                r = print_report(policed, &result.ledger);
+        if (!result.complete && !options->quiet)
+                say("the list of what the policy did is incomplete: %s", result.missing);
+        return r ? r : result.exit_code;
+}
+
+int policed_run(const struct policed_options *options) {
+        struct policed policed = { .options = options };
+        int r = prepare(&policed), closed;
+
+        if (!r)
+                r = supervise_policed(&policed);
+        closed = terminal_close(policed.terminal);
+        if (closed)
+                say_error("--answers %s: cannot be written: %s", options->answers_path, strerror(-closed));
+        policed_report_free(policed.report);
+        filter_deinit(&policed.base);
+        filter_deinit(&policed.installed);
+        policy_free(policed.policy);
+        buf_deinit(&policed.variables);
+        free(policed.path);
+        return r;
+}

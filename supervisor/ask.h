@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Questions to a person about calls that wait. Workers ask and sleep; the loop sends the questions to
+ * whoever can answer and brings the answers. What was answered with "always" is remembered for equal calls
+ * (same rule, program, call and object) and can be listed, to be written into a policy.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ASK_TEXT_MAX    1024
+#define ASK_WAITING_MAX 64 /* more questions at the same time are answered as after their time-out */
+
+enum ask_answer {
+        ASK_ALLOW_ONCE = 1,
+        ASK_ALLOW_ALWAYS,
+        ASK_DENY_ONCE,
+        ASK_DENY_ALWAYS,
+        ASK_NOBODY, /* time-out, nobody to ask, or the call vanished */
+};
+
+struct ask_question {
+        uint64_t id;
+        char text[ASK_TEXT_MAX];   /* for the person */
+        char call[64];             /* for a rule made of the answer */
+        char program[512];         /* empty: not known */
+        char object[ASK_TEXT_MAX]; /* path; empty: none */
+};
+
+struct asks;
+
+/* on_question is called from any thread when there is one to send: it only wakes the loop. */
+int asks_new(void (*on_question)(void *data), void *data, struct asks **ret);
+struct asks *asks_free(struct asks *asks);
+
+/* Blocks until answered, timeout_ns passed, or *kicked. key tells equal questions; the id is given here. */
+enum ask_answer asks_ask(struct asks *asks, const char *key, const struct ask_question *question,
+                         uint64_t timeout_ns, const _Atomic bool *kicked);
+
+/* The next question not yet taken. */
+bool asks_take(struct asks *asks, struct ask_question *ret);
+/* False: nobody waits for this answer any more. */
+bool asks_answer(struct asks *asks, uint64_t id, enum ask_answer answer);
+/* Nobody is there any more (or again): pending questions are answered as after their time-out at once. */
+void asks_set_present(struct asks *asks, bool present);

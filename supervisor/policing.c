@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * From facts to answer. What must stay true: a call whose memory had a say is never sent on to the kernel
+ * unless its rule says `advisory`; facts are fetched at most once for a match; what the verdict rests on is
+ * what is carried out.
+ */
+
+#include "supervisor/policing.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/error.h"
+#include "policy/native/calls.h"
+#include "supervisor/authority.h"
+#include "supervisor/emulate/emulate.h"
+#include "supervisor/emulate/paths.h"
+#include "supervisor/multiplex.h"
+#include "supervisor/session.h"
+#include "supervisor/target.h"
+
+struct in_force {
+        struct policy *policy;
+        struct policy_counts *counts;
+        struct in_force *older;
+};
+
+/* What an emulation remembers; outlives reloads whose options are the same. */
+struct kept_state {
+        const struct emulation *emulation;
+        char *options;
+        void *state;
+};
+
+struct policing {
+        pthread_mutex_t lock; /* guards current and the list of states */
+        struct in_force *current;
+        struct kept_state *states;
+        size_t n_states;
+        struct asks *asks; /* borrowed */
+};
+
+/* ---- policies ---- */
+
+static const char *options_of(const struct policy_rule *rule) {
+        return rule->options ? rule->options : "";
+}
+
+static struct kept_state *find_state(struct policing *policing, const char *name, const char *options) {
+        for (size_t i = 0; i < policing->n_states; i++) {
+                struct kept_state *kept = &policing->states[i];
+
+                if (strcmp(kept->emulation->name, name) == 0 &&
+                    (!options || strcmp(kept->options, options) == 0))
+                        return kept;
+        }
+        return NULL;
+}
+
+static int open_state(struct policing *policing, const struct policy_rule *rule, char *error,
+                      size_t n_error) {
+        const struct emulation *emulation = emulation_by_name(rule->emulation->name);
+        struct kept_state *grown, kept = { .emulation = emulation };
+        int r;
+
+        if (!emulation) {
+                snprintf(error, n_error, "%s: emulate: %s is not something this supervisor can do",
+                         rule->name, rule->emulation->name);
+                return POLICY_E_INVALID;
+        }
+        if (!emulation->open || find_state(policing, emulation->name, options_of(rule)))
+                return 0;
+        grown = realloc(policing->states, (policing->n_states + 1) * sizeof(*grown));
+        if (!grown)
+                return error_origin(-ENOMEM);
+        policing->states = grown;
+        kept.options = strdup(options_of(rule));
+        if (!kept.options)
+                return error_origin(-ENOMEM);
+        r = emulation->open(rule, &kept.state, error, n_error);
+        if (r) {
+                free(kept.options);
+                return r < 0 && error[0] ? POLICY_E_INVALID : r;
+        }
+        policing->states[policing->n_states++] = kept;
+        return 0;
+}
+
+static struct in_force *in_force_free(struct in_force *in_force) {
+        if (!in_force)
+                return NULL;
+        policy_free(in_force->policy);
+        policy_counts_free(in_force->counts);
+        free(in_force);
+        return NULL;
+}
+
+static int put_in_force(struct policing *policing, struct policy *policy, char *error, size_t n_error) {
+        struct in_force *next = calloc(1, sizeof(*next));
+        int r = 0;
+
+        if (!next) {
+                policy_free(policy);
+                return error_origin(-ENOMEM);
+        }
+        error[0] = 0;
+        next->policy = policy;
+        r = policy_counts_new(policy, &next->counts);
+        pthread_mutex_lock(&policing->lock);
+        for (size_t i = 0; !r && i < policy->n_rules; i++)
+                if (policy->rules[i].action == POLICY_EMULATE)
+                        r = open_state(policing, &policy->rules[i], error, n_error);
+        if (!r) {
+                if (policing->current)
+                        policy_counts_take_over(next->counts, policing->current->counts);
+                next->older = policing->current;
+                policing->current = next;
+        }
+        pthread_mutex_unlock(&policing->lock);
+        if (r)
+                in_force_free(next);
+        return r;
+}
+
+int policing_new(struct policy *policy, struct asks *asks, struct policing **ret, char *error,
+                 size_t n_error) {
+        struct policing *policing = calloc(1, sizeof(*policing));
+        int r;
+
+        if (!policing) {
+                policy_free(policy);
+                return error_origin(-ENOMEM);
+        }
+        pthread_mutex_init(&policing->lock, NULL);
+        policing->asks = asks;
+        r = put_in_force(policing, policy, error, n_error);
+        if (r) {
+                policing_free(policing);
+                return r;
+        }
+        *ret = policing;
+        return 0;
+}
+
+struct policing *policing_free(struct policing *policing) {
+        if (!policing)
+                return NULL;
+        while (policing->current) {
+                struct in_force *older = policing->current->older;
+
+                in_force_free(policing->current);
+                policing->current = older;
+        }
+        for (size_t i = 0; i < policing->n_states; i++) {
+                if (policing->states[i].emulation->close)
+                        policing->states[i].emulation->close(policing->states[i].state);
+                free(policing->states[i].options);
+        }
+        free(policing->states);
+        pthread_mutex_destroy(&policing->lock);
+        free(policing);
+        return NULL;
+}
+
+int policing_replace(struct policing *policing, struct policy *policy, char *error, size_t n_error) {
+        return put_in_force(policing, policy, error, n_error);
+}
+
+void *policing_state(struct policing *policing, const char *name, const struct policy_rule *rule) {
+        const struct kept_state *kept;
+
+        pthread_mutex_lock(&policing->lock);
+        kept = find_state(policing, name, rule ? options_of(rule) : NULL);
+        pthread_mutex_unlock(&policing->lock);
+        return kept ? kept->state : NULL;
+}
+
+/* ---- facts ---- */
+
+static int fetch_program(struct call *call) {
+        long n = call->kernel->read_link(call->kernel->data, call->tid, "exe", call->program,
+                                         sizeof(call->program));
+
+        if (n == -ESRCH)
+                return CALL_E_GONE;
+        /* A program that cannot be named matches no pattern. */
+        call->facts.program = n > 0 ? call->program : NULL;
+        return target_confirm(call);
+}
+
+static int fetch_credentials(struct call *call) {
+        struct credentials task;
+        int r = authority_read(call->kernel, call->tid, &task);
+
+        if (r == -ESRCH || r == -ENOENT)
+                return CALL_E_GONE;
+        if (r)
+                return error_origin(r);
+        call->facts.uid = task.euid;
+        call->facts.gid = task.egid;
+        call->facts.caps = task.caps;
+        return target_confirm(call);
+}
+
+/* The thread group and when it began: numbers are used again, the pair is not. */
+static int fetch_process(struct call *call) {
+        uint32_t tgid = view_tgid(call);
+        unsigned long long start = 0;
+        char text[1024], *at;
+        long n;
+
+        if (tgid == 0)
+                return CALL_E_GONE;
+        n = call->kernel->read_proc(call->kernel->data, tgid, "stat", text, sizeof(text) - 1, 0);
+        if (n <= 0)
+                return CALL_E_GONE;
+        text[n] = 0;
+        /* The name, in parentheses, may hold anything; the 22nd field is 20 after its end. */
+        at = strrchr(text, ')');
+        for (int i = 0; at && i < 20; i++)
+                at = strchr(at + 1, ' ');
+        if (at)
+                start = strtoull(at, NULL, 10);
+        call->facts.process = (uint64_t)tgid << 32 ^ start;
+        return target_confirm(call);
+}
+
+static int (*const fetchers[POLICY_N_FACTS])(struct call *call) = {
+        [POLICY_FACT_PATHS] = paths_fetch,     [POLICY_FACT_MEMORY_ARGS] = paths_fetch_memory_args,
+        [POLICY_FACT_PROGRAM] = fetch_program, [POLICY_FACT_CREDENTIALS] = fetch_credentials,
+        [POLICY_FACT_PROCESS] = fetch_process,
+};
+
+static int fetch(struct policy_facts *facts, enum policy_fact fact, void *data) {
+        int r = fetchers[fact] ? fetchers[fact](data) : 0;
+
+        if (!r)
+                facts->known |= 1u << fact;
+        return r;
+}
+
+static uint64_t monotonic_ns(void) {
+        struct timespec now;
+
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void begin_facts(struct call *call, struct policy_counts *counts) {
+        call->facts.arch = call->arch;
+        call->facts.call = call->name;
+        memcpy(call->facts.args, call->args, sizeof(call->facts.args));
+        call->facts.now_ns = monotonic_ns();
+        call->facts.fetch = fetch;
+        call->facts.data = call;
+        call->facts.counts = counts;
+}
+
+/* ---- asking ---- */
+
+static void question_of(const struct call *call, char *key, size_t n_key, struct ask_question *ret) {
+        const struct policy_rule *rule = call->verdict.rule;
+
+        *ret = (struct ask_question){ 0 };
+        snprintf(ret->call, sizeof(ret->call), "%s", call->name);
+        snprintf(ret->program, sizeof(ret->program), "%s", call->facts.program ? call->facts.program : "");
+        snprintf(ret->object, sizeof(ret->object), "%s",
+                 call->facts.n_paths > 0 ? call->facts.paths[0] : "");
+        snprintf(key, n_key, "%s\n%s\n%s\n%s", rule->name, ret->program, ret->call, ret->object);
+        snprintf(ret->text, sizeof(ret->text), "%s (pid %u) wants %s(%s)%s%s", call->event.comm, call->tid,
+                 call->name, ret->object[0] ? ret->object : call->event.detail, rule->message ? ": " : "",
+                 rule->message ? rule->message : "");
+}
+
+/* What a person needs to see. A path that was shown is what the answer is about, so it is carried out for
+ * the task. */
+static int facts_for_asking(struct call *call) {
+        const struct policy_call *known = policy_call_by_name(call->name);
+        struct target target = { .kernel = call->kernel, .tid = call->tid };
+        struct decode_source source = target_source(&target);
+        int r = 0;
+
+        if (!(call->facts.known & 1u << POLICY_FACT_PROGRAM))
+                r = fetch(&call->facts, POLICY_FACT_PROGRAM, call);
+        if (!r && known && (known->flags & POLICY_CALL_PERFORMED)) {
+                call->verdict.judged = true;
+                if (!(call->facts.known & 1u << POLICY_FACT_PATHS) && (known->flags & POLICY_CALL_PATH))
+                        r = fetch(&call->facts, POLICY_FACT_PATHS, call);
+                if (!r && !(call->facts.known & 1u << POLICY_FACT_ADDRESS) &&
+                    (known->flags & POLICY_CALL_ADDRESS))
+                        r = fetch(&call->facts, POLICY_FACT_ADDRESS, call);
+        }
+        if (!r && decode_args(&source, call->event.arch, call->event.nr, call->event.args,
+                              call->event.detail, sizeof(call->event.detail)))
+                call->read_memory = true;
+        return r;
+}
+
+static int ask(struct policing *policing, struct call *call) {
+        const struct policy_rule *rule = call->verdict.rule;
+        enum ask_answer answer = ASK_NOBODY;
+        struct ask_question question;
+        char key[2 * ASK_TEXT_MAX];
+        int r;
+
+        if (!call->may_wait)
+                return CALL_E_SLOW;
+        r = facts_for_asking(call);
+        if (r)
+                return target_error(call, r);
+        question_of(call, key, sizeof(key), &question);
+        if (policing->asks)
+                answer = asks_ask(policing->asks, key, &question, (uint64_t)rule->value, &call->kicked);
+        switch (answer) {
+        case ASK_ALLOW_ONCE:
+        case ASK_ALLOW_ALWAYS:
+                call->verdict.action = POLICY_ALLOW;
+                return 0;
+        case ASK_DENY_ONCE:
+        case ASK_DENY_ALWAYS:
+                call->verdict.action = POLICY_ERRNO;
+                call->verdict.value = rule->otherwise_errno ? rule->otherwise_errno : EPERM;
+                return 0;
+        case ASK_NOBODY:
+                break;
+        }
+        call->verdict.action = rule->otherwise;
+        call->verdict.value = rule->otherwise_errno;
+        return 0;
+}
+
+/* ---- carrying out ---- */
+
+static int pause_for(struct call *call, uint64_t ns) {
+        struct timespec left = { .tv_sec = (time_t)(ns / 1000000000u), .tv_nsec = (long)(ns % 1000000000u) };
+
+        if (!call->may_wait)
+                return CALL_E_SLOW;
+        while (!call->kicked && clock_nanosleep(CLOCK_MONOTONIC, 0, &left, &left) == EINTR)
+                ;
+        return target_confirm(call);
+}
+
+/* No rule decided: what the base says, or carried out for the task if rules above have looked at its memory.
+ */
+static int without_rule(struct call *call, uint32_t base) {
+        switch (base & SECCOMP_RET_ACTION_FULL) {
+        case SECCOMP_RET_ALLOW:
+        case SECCOMP_RET_LOG:
+                call->verdict.action = POLICY_ALLOW;
+                return emulate_call(call);
+        case SECCOMP_RET_ERRNO:
+                return answer_errno(call, (int)(base & SECCOMP_RET_DATA));
+        case SECCOMP_RET_USER_NOTIF:
+                return answer_errno(call, ENOSYS);
+        default:
+                return answer_kill(call);
+        }
+}
+
+int policing_run(struct policing *policing, struct call *call, uint32_t base) {
+        struct in_force *in_force;
+        int r;
+
+        if (!call->matched) {
+                pthread_mutex_lock(&policing->lock);
+                in_force = policing->current;
+                pthread_mutex_unlock(&policing->lock);
+                r = multiplex_unpack(call);
+                if (r)
+                        return target_error(call, r);
+                begin_facts(call, in_force->counts);
+                r = call->name ? policy_match(in_force->policy, &call->facts, &call->verdict) : 0;
+                if (r)
+                        return target_error(call, r);
+                if (call->verdict.judged || call->multiplexed)
+                        call->verdict.judged = true;
+                call->matched = true;
+                if (call->verdict.rule)
+                        snprintf(call->event.rule, sizeof(call->event.rule), "%s", call->verdict.rule->name);
+        }
+        if (call->verdict.delay_ns > 0) {
+                r = pause_for(call, call->verdict.delay_ns);
+                if (r)
+                        return r;
+                call->verdict.delay_ns = 0;
+        }
+        if (!call->verdict.rule)
+                return without_rule(call, base);
+        if (call->verdict.action == POLICY_ASK) {
+                r = ask(policing, call);
+                if (r || call->answer.kind != ANSWER_NONE)
+                        return r;
+        }
+        return target_error(call, emulate_call(call));
+}
+
+void policing_answer_error(struct policing *policing, struct call *call) {
+        const struct policy *policy;
+
+        pthread_mutex_lock(&policing->lock);
+        policy = policing->current->policy;
+        pthread_mutex_unlock(&policing->lock);
+        if (policy->error_kill)
+                answer_kill(call);
+        else
+                answer_errno(call, policy->error_errno ? policy->error_errno : EPERM);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * The policy of one session at work: which one is in force, what its emulations remember, and the way of one
+ * call from its facts to its answer. A reload puts a new policy in force at once; calls on their way keep
+ * the one they began with, so old ones stay until the session ends.
+ */
+
+#include "base/diag.h"
+#include "policy/native/policy.h"
+#include "supervisor/ask.h"
+#include "supervisor/call.h"
+
+struct policing;
+
+/* Eats policy. 0; POLICY_E_INVALID with a sentence in error: an emulation cannot start as its options ask;
+ * -errno. asks may be NULL: then nobody is there to be asked. */
+int policing_new(struct policy *policy, struct asks *asks, struct policing **ret, char *error,
+                 size_t n_error);
+struct policing *policing_free(struct policing *policing);
+
+/* Puts another policy in force. Eats policy, also on failure, which leaves the old one in force. */
+int policing_replace(struct policing *policing, struct policy *policy, char *error, size_t n_error);
+
+/*
+ * Matches and carries out. 0 with the answer filled and call->event.rule, CALL_E_SLOW (before anything was
+ * done; the next time on a worker), CALL_E_GONE, or -errno. base is what the base profile says about the
+ * call (SECCOMP_RET_*).
+ */
+int policing_run(struct policing *policing, struct call *call, uint32_t base);
+
+/* After policing_run() returned a negative errno: the answer that `on-error` asks for. */
+void policing_answer_error(struct policing *policing, struct call *call);
+
+/* State of an emulation, for supervisor/emulate/emulate.h. */
+void *policing_state(struct policing *policing, const char *name, const struct policy_rule *rule);

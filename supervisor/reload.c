@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "supervisor/reload.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/diag.h"
+#include "base/error.h"
+#include "policy/native/changes.h"
+#include "policy/native/read.h"
+
+/* The diags as lines, as they would be printed. */
+static void put_diags(const struct diags *diags, struct buf *lines) {
+        char *text = NULL;
+        size_t n = 0;
+        FILE *stream = open_memstream(&text, &n);
+
+        if (!stream)
+                return;
+        diags_print(diags, stream, DIAG_WARNING, false);
+        fclose(stream);
+        buf_puts(lines, text);
+        free(text);
+}
+
+static int split_lines(const char *text, size_t n, char ***ret, size_t *ret_n) {
+        const char *end = text + n;
+
+        while (text < end) {
+                const char *newline = memchr(text, '\n', (size_t)(end - text));
+                size_t length = (size_t)((newline ? newline : end) - text);
+                char **grown = realloc(*ret, (*ret_n + 1) * sizeof(*grown));
+
+                if (!grown)
+                        return error_origin(-ENOMEM);
+                *ret = grown;
+                grown[*ret_n] = strndup(text, length);
+                if (!grown[*ret_n])
+                        return error_origin(-ENOMEM);
+                (*ret_n)++;
+                text += length + 1;
+        }
+        return 0;
+}
+
+static int read_json(const char *json, size_t n, struct buf *lines, struct policy **ret) {
+        struct policy_read_options options = { .folder = "/" };
+        struct diags diags = DIAGS_INIT;
+        int r;
+
+        diags.file = "policy";
+        r = policy_read(json, n, &options, &diags, ret);
+        if (r == POLICY_E_INVALID)
+                put_diags(&diags, lines);
+        diags_deinit(&diags);
+        return error_trace(r);
+}
+
+int reload_init(struct reload *reload, const char *json, size_t n_json, const char *path, size_t n_path,
+                const char *variables, size_t n_variables, struct buf *lines) {
+        int r = split_lines(variables, n_variables, &reload->variables, &reload->n_variables);
+
+        if (!r && n_path > 0) {
+                reload->path = strndup(path, n_path);
+                r = reload->path ? 0 : error_origin(-ENOMEM);
+        }
+        if (!r)
+                r = read_json(json, n_json, lines, &reload->installed);
+        if (!r)
+                r = read_json(json, n_json, lines, &reload->current);
+        return error_trace(r);
+}
+
+void reload_deinit(struct reload *reload) {
+        for (size_t i = 0; i < reload->n_variables; i++)
+                free(reload->variables[i]);
+        free(reload->variables);
+        free(reload->path);
+        policy_free(reload->installed);
+        policy_free(reload->current);
+        *reload = (struct reload){ 0 };
+}
+
+int reload_policy(const struct reload *reload, struct policy **ret) {
+        struct buf lines = BUF_INIT(65536);
+        int r = read_json(reload->current->source, strlen(reload->current->source), &lines, ret);
+
+        buf_deinit(&lines);
+        return error_trace(r);
+}
+
+bool reload_again(struct reload *reload, struct policing *policing, struct buf *lines) {
+        struct policy_read_options options = { .variables = (const char *const *)reload->variables,
+                                               .n_variables = reload->n_variables };
+        struct policy *next = NULL, *working = NULL;
+        struct diags diags = DIAGS_INIT;
+        char error[256] = "";
+        int r;
+
+        if (!reload->path) {
+                buf_puts(lines, "the policy did not come from a file: it cannot be read again\n");
+                return false;
+        }
+        r = policy_read_file(reload->path, &options, &diags, &next);
+        put_diags(&diags, lines);
+        diags_deinit(&diags);
+        if (!r)
+                r = read_json(next->source, strlen(next->source), lines, &working);
+        if (!r)
+                r = policing_replace(policing, working, error, sizeof(error));
+        if (r) {
+                if (error[0])
+                        buf_printf(lines, "%s\n", error);
+                buf_printf(lines, "%s: not loaded; the old policy stays in force\n", reload->path);
+                policy_free(next);
+                return false;
+        }
+        policy_changes(reload->current, next, lines);
+        policy_out_of_reach(reload->installed, next, lines);
+        policy_free(reload->current);
+        reload->current = next;
+        return true;
+}
