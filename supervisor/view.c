@@ -212,29 +212,74 @@ static void strip_deleted(int fd, char *path) {
         path[n - n_mark] = 0;
 }
 
-int view_path(struct call *call, int fd, char **ret) {
-        char path[PATH_BYTES], root[PATH_BYTES];
-        const char *inside = path;
+/* path, as we see it, without the way to the task's root. NULL: it is outside. */
+static int inside_root(struct call *call, const char *path, const char **ret) {
+        char root[PATH_BYTES];
         size_t n;
+        int r;
+
+        *ret = path;
+        if (call->view.own_root || path[0] != '/')
+                return 0;
+        r = read_fd_link(call->view.root_fd, root);
+        if (r)
+                return r;
+        n = strcmp(root, "/") == 0 ? 0 : strlen(root);
+        if (strncmp(path, root, n) == 0 && (path[n] == '/' || path[n] == 0))
+                *ret = path[n] ? path + n : "/";
+        else
+                *ret = NULL;
+        return 0;
+}
+
+int view_path(struct call *call, int fd, char **ret) {
+        char path[PATH_BYTES];
+        const char *inside;
         int r = read_fd_link(fd, path);
 
         if (r)
                 return r;
         strip_deleted(fd, path);
-        if (!call->view.own_root && path[0] == '/') {
-                r = read_fd_link(call->view.root_fd, root);
-                if (r)
-                        return r;
-                n = strcmp(root, "/") == 0 ? 0 : strlen(root);
-                if (strncmp(path, root, n) == 0 && (path[n] == '/' || path[n] == 0))
-                        inside = path[n] ? path + n : "/";
-                else
-                        inside = NULL;
-        }
+        r = inside_root(call, path, &inside);
+        if (r)
+                return r;
         if (inside)
                 *ret = strdup(inside);
         else if (asprintf(ret, "(unreachable)%s", path) < 0)
                 *ret = NULL;
+        return *ret ? 0 : error_origin(-ENOMEM);
+}
+
+int view_link(struct call *call, int fd, const char *text, size_t n, char **ret) {
+        char name[PATH_BYTES], own[64], copy[PATH_BYTES + 1], *last;
+        const char *inside;
+        uint32_t tgid, tid;
+        bool self;
+        int r;
+
+        *ret = NULL;
+        if (n >= sizeof(copy))
+                return 0;
+        memcpy(copy, text, n);
+        copy[n] = 0;
+        r = read_fd_link(fd, name);
+        if (r)
+                return r == -ENAMETOOLONG ? 0 : r;
+        last = strrchr(name, '/');
+        self = last && strcmp(last, "/self") == 0;
+        if (self || (last && strcmp(last, "/thread-self") == 0)) {
+                r = walk_own_numbers(call, fd, &tgid, &tid);
+                if (r)
+                        return r;
+                snprintf(own, sizeof(own), self ? "%u" : "%u/task/%u", tgid, tid);
+                *ret = strdup(own);
+                return *ret ? 0 : error_origin(-ENOMEM);
+        }
+        /* The kernel, too, shows what is outside as it is. */
+        r = inside_root(call, copy, &inside);
+        if (r || !inside || inside == copy)
+                return r == -ENAMETOOLONG ? 0 : r;
+        *ret = strdup(inside);
         return *ret ? 0 : error_origin(-ENOMEM);
 }
 
@@ -312,7 +357,7 @@ static int fast_parent(struct call *call, const struct base *base, const char *p
                 return FAST_E_WALK;
         if (fstat(fd, &st) < 0)
                 return error_origin(-errno);
-        if (walk_in_procfs(fd, &st))
+        if (file_system_of(fd, &st) == FILE_SYSTEM_PROC)
                 return FAST_E_WALK;
         if (!(flags & RESOLVE_PARENT)) {
                 /* Missing indeed, or is it a link that leads nowhere? */
@@ -342,6 +387,7 @@ static int fast_parent(struct call *call, const struct base *base, const char *p
 static int fast_object(struct call *call, const struct base *base, const char *path, unsigned flags,
                        struct resolved *ret) {
         cleanup_fd int fd = -1;
+        enum file_system file_system;
         struct stat st;
         int error, r = fast_open(call, base, path, flags & RESOLVE_FOLLOW ? 0 : O_NOFOLLOW, &fd, &error);
 
@@ -351,8 +397,10 @@ static int fast_object(struct call *call, const struct base *base, const char *p
                 return fast_parent(call, base, path, flags, ret);
         if (fstat(fd, &st) < 0)
                 return error_origin(-errno);
-        if (walk_in_procfs(fd, &st))
+        file_system = file_system_of(fd, &st);
+        if (file_system == FILE_SYSTEM_PROC)
                 return FAST_E_WALK;
+        ret->remote = file_system == FILE_SYSTEM_REMOTE;
         if (!(flags & RESOLVE_NO_TEXT)) {
                 r = view_path(call, fd, &ret->path);
                 if (r)
@@ -383,6 +431,7 @@ static int resolve_from(struct call *call, const struct base *base, const char *
 
 /* The descriptor itself. */
 static int resolve_empty(struct call *call, int fd, unsigned flags, struct resolved *ret) {
+        enum file_system file_system;
         struct stat st;
         int r;
 
@@ -391,7 +440,10 @@ static int resolve_empty(struct call *call, int fd, unsigned flags, struct resol
                 return error_origin(-errno);
         ret->mode = st.st_mode;
         ret->rdev = st.st_rdev;
-        ret->proc = walk_in_procfs(ret->fd, &st);
+        file_system = file_system_of(ret->fd, &st);
+        ret->proc = file_system == FILE_SYSTEM_PROC;
+        ret->remote = file_system == FILE_SYSTEM_REMOTE;
+        ret->empty = true;
         if (flags & RESOLVE_NO_TEXT)
                 return 0;
         r = view_path(call, ret->fd, &ret->path);
@@ -411,6 +463,7 @@ static int end_early(struct resolved *ret, int error, const char *path) {
 static int resolve_scoped(struct call *call, const struct base *base, const char *path, unsigned flags,
                           struct resolved *ret) {
         cleanup_fd int fd = -1;
+        enum file_system file_system;
         struct stat st;
         int error = 0, r;
 
@@ -435,7 +488,9 @@ static int resolve_scoped(struct call *call, const struct base *base, const char
                 return end_early(ret, error, path);
         if (fstat(fd, &st) < 0)
                 return error_origin(-errno);
-        ret->proc = walk_in_procfs(fd, &st);
+        file_system = file_system_of(fd, &st);
+        ret->proc = file_system == FILE_SYSTEM_PROC;
+        ret->remote = file_system == FILE_SYSTEM_REMOTE;
         if (ret->proc && (has_component(path, "self") || has_component(path, "thread-self")))
                 return end_early(ret, EXDEV, path);
         ret->slash = path[0] && path[strlen(path) - 1] == '/';

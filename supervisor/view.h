@@ -58,6 +58,8 @@ struct resolved {
                         and the like: what has no place. Never NULL after a return of 0, but for NO_TEXT */
         bool proc;   /* lies in a procfs */
         bool own;    /* and there below the own directory of the task */
+        bool remote; /* whatever is done with it may wait for another machine or process */
+        bool empty;  /* there was no path: it is the descriptor (RESOLVE_EMPTY) */
         mode_t mode; /* of the object, with its type; 0: there is none */
         dev_t rdev;
 };
@@ -82,6 +84,11 @@ int view_resolve_scoped(struct call *call, int dirfd, const char *path, unsigned
 /* Path of an open descriptor of ours as the task sees it, in *ret, owned by the caller: 0, or -errno,
  * -ENAMETOOLONG among them. */
 int view_path(struct call *call, int fd, char **ret);
+
+/* What the link that fd is says to the task where it says something else to us: /proc/self,
+ * /proc/thread-self, and links of procfs into another root. *ret is NULL where text, n bytes, is right, else
+ * owned by the caller. 0, CALL_E_GONE, -errno. */
+int view_link(struct call *call, int fd, const char *text, size_t n, char **ret);
 
 /* A copy of a descriptor of the task (pidfd_getfd, kernel 5.6), close-on-exec: the same open file
  * description. *ret_fd is owned by the caller. CALL_E_GONE, or 0 with -1 and *ret_error = EBADF; -EPERM

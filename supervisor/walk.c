@@ -30,6 +30,20 @@
 #define PATH_BYTES    4096
 #define PROC_ROOT_INO 1
 
+/* Not in every linux/magic.h. */
+#ifndef SMB2_MAGIC_NUMBER
+#define SMB2_MAGIC_NUMBER 0xfe534d42u
+#endif
+#ifndef CIFS_SUPER_MAGIC
+#define CIFS_SUPER_MAGIC 0xff534d42u
+#endif
+#ifndef CEPH_SUPER_MAGIC
+#define CEPH_SUPER_MAGIC 0x00c36400u
+#endif
+#ifndef FUSE_SUPER_MAGIC
+#define FUSE_SUPER_MAGIC 0x65735546u
+#endif
+
 #ifndef ST_NOSYMFOLLOW
 #define ST_NOSYMFOLLOW 0x2000 /* kernel 5.10 */
 #endif
@@ -67,11 +81,22 @@ bool place_same(const struct place *a, const struct place *b) {
         return a->ino == b->ino && a->major == b->major && a->minor == b->minor && a->mount == b->mount;
 }
 
-bool walk_in_procfs(int fd, const struct stat *st) {
+enum file_system file_system_of(int fd, const struct stat *st) {
+        static const uint32_t remote[] = { FUSE_SUPER_MAGIC,  NFS_SUPER_MAGIC,   SMB_SUPER_MAGIC,
+                                           SMB2_MAGIC_NUMBER, CIFS_SUPER_MAGIC,  V9FS_MAGIC,
+                                           CEPH_SUPER_MAGIC,  AFS_SUPER_MAGIC,   AFS_FS_MAGIC,
+                                           CODA_SUPER_MAGIC,  AUTOFS_SUPER_MAGIC };
         struct statfs fs;
 
         /* File systems on devices have their numbers, all others share major 0. */
-        return major(st->st_dev) == 0 && fstatfs(fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
+        if (major(st->st_dev) != 0 || fstatfs(fd, &fs) < 0)
+                return FILE_SYSTEM_LOCAL;
+        if (fs.f_type == PROC_SUPER_MAGIC)
+                return FILE_SYSTEM_PROC;
+        for (size_t i = 0; i < sizeof(remote) / sizeof(remote[0]); i++)
+                if ((uint32_t)fs.f_type == remote[i])
+                        return FILE_SYSTEM_REMOTE;
+        return FILE_SYSTEM_LOCAL;
 }
 
 int walk_open(struct call *call, int dirfd, const char *name, int flags, uint64_t resolve, int *ret_fd,
@@ -108,7 +133,7 @@ static int stand_on(struct walk *walk, int fd, const struct stat *st) {
         walk->fd = fd;
         walk->st = *st;
         if (!same_dev)
-                walk->proc = walk_in_procfs(fd, st);
+                walk->proc = file_system_of(fd, st) == FILE_SYSTEM_PROC;
         return 0;
 }
 
@@ -200,36 +225,43 @@ static bool may_follow(const struct walk *walk, const struct stat *link) {
                link->st_uid == walk->st.st_uid || !links_protected();
 }
 
-/* The task's number in the procfs that we stand in. */
-static int own_numbers(struct walk *walk, uint32_t *ret_tgid, uint32_t *ret_tid) {
+static int own_numbers(struct call *call, dev_t device, uint32_t *ret_tgid, uint32_t *ret_tid) {
         static dev_t our_proc;
         char line[128], *last;
         struct stat st;
-        uint32_t tgid = view_tgid(walk->call);
+        uint32_t tgid = view_tgid(call);
         int r;
 
         if (tgid == 0)
                 return CALL_E_GONE;
         *ret_tgid = tgid;
-        *ret_tid = walk->call->tid;
+        *ret_tid = call->tid;
         if (our_proc == 0 && stat("/proc", &st) == 0)
                 our_proc = st.st_dev;
-        if (walk->st.st_dev == our_proc)
+        if (device == our_proc)
                 return 0;
         /* A procfs of another pid namespace: the task's own, as a rule, which comes last. */
-        r = view_status(walk->call, "NStgid", line, sizeof(line));
+        r = view_status(call, "NStgid", line, sizeof(line));
         if (r == -ENOENT)
                 return 0;
         if (r)
                 return r;
         last = strrchr(line, '\t');
         *ret_tgid = (uint32_t)strtoul(last ? last + 1 : line, NULL, 10);
-        r = view_status(walk->call, "NSpid", line, sizeof(line));
+        r = view_status(call, "NSpid", line, sizeof(line));
         if (r)
                 return r;
         last = strrchr(line, '\t');
         *ret_tid = (uint32_t)strtoul(last ? last + 1 : line, NULL, 10);
         return 0;
+}
+
+int walk_own_numbers(struct call *call, int fd, uint32_t *ret_tgid, uint32_t *ret_tid) {
+        struct stat st;
+
+        if (fstat(fd, &st) < 0)
+                return error_origin(-errno);
+        return own_numbers(call, st.st_dev, ret_tgid, ret_tid);
 }
 
 static bool in_proc_root(const struct walk *walk) {
@@ -259,7 +291,7 @@ static int read_link(struct walk *walk, int fd, const char *name, char text[PATH
         *ret_magic = false;
         if (in_proc_root(walk) && (self || thread)) {
                 uint32_t tgid, tid;
-                int r = own_numbers(walk, &tgid, &tid);
+                int r = own_numbers(walk->call, walk->st.st_dev, &tgid, &tid);
 
                 if (r)
                         return r;
@@ -403,12 +435,14 @@ static int end_with_parent(struct walk *walk, const char *name, int error, struc
 
 /* Arrived: fd, eaten, is the object. */
 static int end_with_object(struct walk *walk, int fd, const struct stat *st, struct resolved *ret) {
+        enum file_system file_system = file_system_of(fd, st);
         int r;
 
         ret->fd = fd;
         ret->mode = st->st_mode;
         ret->rdev = st->st_rdev;
-        ret->proc = walk_in_procfs(fd, st);
+        ret->proc = file_system == FILE_SYSTEM_PROC;
+        ret->remote = file_system == FILE_SYSTEM_REMOTE;
         ret->own = ret->proc && walk->own;
         if (ret->slash && !S_ISDIR(st->st_mode)) {
                 ret->error = ENOTDIR;
@@ -474,7 +508,7 @@ static int take(struct walk *walk, const char *name, bool last, struct resolved 
                 uint32_t tgid, tid;
                 unsigned long number = strtoul(name, NULL, 10);
 
-                r = own_numbers(walk, &tgid, &tid);
+                r = own_numbers(walk->call, walk->st.st_dev, &tgid, &tid);
                 if (r)
                         return r;
                 walk->own = number == tgid || number == tid;

@@ -19,8 +19,14 @@ struct call;
 int place_of(int fd, struct place *ret);
 bool place_same(const struct place *a, const struct place *b);
 
-/* Does it lie in a procfs? st is of fd. */
-bool walk_in_procfs(int fd, const struct stat *st);
+/* What the file system of fd means for us; st is of fd. */
+enum file_system {
+        FILE_SYSTEM_LOCAL,
+        FILE_SYSTEM_PROC,
+        FILE_SYSTEM_REMOTE, /* somebody else answers: another machine, or a process, the task's own perhaps
+                             */
+};
+enum file_system file_system_of(int fd, const struct stat *st);
 
 /*
  * openat2() for the task, O_CLOEXEC: 0 with *ret_fd or *ret_error (positive); CALL_E_SLOW where the answer
@@ -32,3 +38,6 @@ int walk_open(struct call *call, int dirfd, const char *name, int flags, uint64_
 /* From base_fd, borrowed. The authority is assumed; it still is when this returns 0. All of *ret is filled,
  * path but for RESOLVE_NO_TEXT. */
 int walk(struct call *call, int base_fd, const char *path, unsigned flags, struct resolved *ret);
+
+/* The task's numbers in the procfs that fd lies in. 0, CALL_E_GONE, -errno. */
+int walk_own_numbers(struct call *call, int fd, uint32_t *ret_tgid, uint32_t *ret_tid);
