@@ -11,7 +11,11 @@
 #include "supervisor/emulate/files.h"
 #include "supervisor/session.h"
 
-const struct emulation *const emulations[] = { NULL };
+/* Whatever a performer does, and nothing else. */
+static const struct emulator no_rows[] = { { 0 } };
+static const struct emulation identity = { .name = "identity", .rows = no_rows };
+
+const struct emulation *const emulations[] = { &identity, NULL };
 const struct emulator *const performers[] = { perform_open, perform_stat, perform_access, perform_readlink,
                                               NULL };
 
@@ -56,7 +60,7 @@ static int perform(struct call *call) {
 static int emulate_as(struct call *call, const struct policy_rule *rule) {
         const struct emulation *emulation = emulation_by_name(rule->emulation->name);
 
-        if (!emulation || strcmp(emulation->name, "identity") == 0)
+        if (!emulation)
                 return perform(call);
         for (const struct emulator *row = emulation->rows; row->call; row++)
                 if (strcmp(row->call, call->name) == 0) {
