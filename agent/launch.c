@@ -6,7 +6,8 @@
  *   parent                                child (shares the descriptor table, not the memory)
  *   ------                                -----
  *   find the program, build everything
- *   clone(CLONE_FILES)                    restore signal state (these calls happen before the filter)
+ *   clone(CLONE_FILES)                    mounts, if any; then the program is looked for here
+ *                                         restore signal state (these calls happen before the filter)
  *                                         seccomp(2): from here on, no call
  *   sees the listener's number            stores the listener's number, looks at `go`
  *   unshare(CLONE_FILES)                    …
@@ -21,6 +22,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -36,6 +38,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/mounts.h"
 #include "base/error.h"
 #include "base/fd.h"
 
@@ -57,6 +60,8 @@ enum step {
         STEP_STARTED,
         STEP_INSTALLED,
         STEP_REFUSED, /* seccomp(2) failed with error */
+        STEP_MOUNTS_FAILED,
+        STEP_NOT_FOUND, /* the program, behind mounts: outcome and error */
         STEP_EXEC_FAILED,
 };
 
@@ -68,6 +73,8 @@ struct launch_memory {
         int error;
         int killable;
         int no_new_privs;
+        int outcome; /* of find_program() */
+        char path[PATH_MAX];
 };
 
 /* ---- finding the program ---- */
@@ -144,8 +151,32 @@ static int install(const struct plan *plan, unsigned long flags) {
         return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &plan->program);
 }
 
+__attribute__((noreturn)) static void child_fail(struct launch_memory *memory, enum step step) {
+        atomic_store(&memory->step, step);
+        _exit(1);
+}
+
+/* What a command's name leads to is known only in its own tree. */
+static void child_mount(struct plan *plan) {
+        struct launch_memory *memory = plan->memory;
+        char *path = NULL;
+
+        if (mounts_enter(plan->options->mounts) < 0)
+                child_fail(memory, STEP_MOUNTS_FAILED);
+        memory->outcome = find_program(plan->options->argv[0], &path, &memory->error);
+        if (!memory->outcome && strlen(path) >= sizeof(memory->path)) {
+                memory->outcome = LAUNCH_E_NOT_FOUND;
+                memory->error = ENAMETOOLONG;
+        }
+        if (memory->outcome)
+                child_fail(memory, STEP_NOT_FOUND);
+        strcpy(memory->path, path);
+        free(path);
+        plan->path = plan->shell_argv[1] = memory->path;
+}
+
 /* With our own thread in mind (no instrumentation that might make calls) and nothing but raw steps. */
-__attribute__((noreturn, noinline)) static void child_run(const struct plan *plan) {
+__attribute__((noreturn, noinline)) static void child_run(struct plan *plan) {
         struct launch_memory *memory = plan->memory;
         unsigned long flags = plan->options->filter_flags;
         int r;
@@ -153,6 +184,8 @@ __attribute__((noreturn, noinline)) static void child_run(const struct plan *pla
         /* Before the filter: calls are free. */
         sigaction(SIGCHLD, plan->options->on_child, NULL);
         prctl(PR_SET_DUMPABLE, 1);
+        if (plan->options->mounts)
+                child_mount(plan);
         if (plan->options->listener)
                 flags |= SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
         memory->killable = plan->options->listener;
@@ -177,8 +210,7 @@ __attribute__((noreturn, noinline)) static void child_run(const struct plan *pla
         }
         if (r < 0) {
                 memory->error = errno;
-                atomic_store(&memory->step, STEP_REFUSED);
-                _exit(1);
+                child_fail(memory, STEP_REFUSED);
         }
 
         /* Behind the filter: no calls until execve. */
@@ -262,17 +294,39 @@ static int explain_refusal(struct launch *launch) {
         return LAUNCH_E_FILTER;
 }
 
+static int explain_not_found(struct launch *launch, const char *name, int r, int error) {
+        if (r > 0)
+                snprintf(launch->error, sizeof(launch->error), "%s: %s", name,
+                         error == EISDIR ? "is a directory" : strerror(error));
+        return r;
+}
+
+/* What the child says of the steps before its filter. */
+static int examine_step(struct launch *launch, const struct launch_options *options) {
+        struct launch_memory *memory = launch->memory;
+
+        switch (atomic_load(&memory->step)) {
+        case STEP_REFUSED:
+                return explain_refusal(launch);
+        case STEP_MOUNTS_FAILED:
+                snprintf(launch->error, sizeof(launch->error), "%s", mounts_error(options->mounts));
+                return LAUNCH_E_MOUNTS;
+        case STEP_NOT_FOUND:
+                return explain_not_found(launch, options->argv[0], memory->outcome, memory->error);
+        default:
+                return 0;
+        }
+}
+
 int launch_start(const struct launch_options *options, struct launch *launch) {
         struct plan plan = { .options = options };
         int r, error = 0;
         long pid;
 
-        r = find_program(options->argv[0], &launch->path, &error);
-        if (r) {
-                if (r > 0)
-                        snprintf(launch->error, sizeof(launch->error), "%s: %s", options->argv[0],
-                                 error == EISDIR ? "is a directory" : strerror(error));
-                return r;
+        if (!options->mounts) {
+                r = find_program(options->argv[0], &launch->path, &error);
+                if (r)
+                        return explain_not_found(launch, options->argv[0], r, error);
         }
         launch->memory = mmap(NULL, sizeof(*launch->memory), PROT_READ | PROT_WRITE,
                               MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -299,11 +353,15 @@ int launch_start(const struct launch_options *options, struct launch *launch) {
         launch->pid = (pid_t)pid;
 
         r = await_install(launch);
-        if (!r && atomic_load(&launch->memory->step) == STEP_REFUSED)
-                r = explain_refusal(launch);
-        else if (r)
+        if (!r)
+                r = examine_step(launch, options);
+        else
                 snprintf(launch->error, sizeof(launch->error),
                          "the new process ended before its filter was installed");
+        if (!r && options->mounts) {
+                launch->path = strdup(launch->memory->path);
+                r = launch->path ? 0 : error_origin(-ENOMEM);
+        }
         if (!r) {
                 launch->listener_fd = launch->memory->listener;
                 launch->killable = launch->memory->killable;

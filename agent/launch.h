@@ -21,17 +21,23 @@ enum {
         LAUNCH_E_SUPERVISED,     /* EBUSY: this process already has a listener */
         LAUNCH_E_FILTER,         /* the kernel refused the filter */
         LAUNCH_E_TIME,           /* the child did not get as far as the filter */
+        LAUNCH_E_MOUNTS,         /* what a policy wants mounted cannot be had */
 };
+
+struct mounts; /* agent/mounts.h */
 
 struct launch_options {
         char *const *argv;           /* NULL-terminated, argv[0] as typed; searched in PATH */
         const struct filter *filter; /* NULL: none, the program runs as it is */
         bool listener;               /* the filter notifies: a listener is wanted */
+        struct mounts *mounts;       /* entered before the program is looked for; borrowed, NULL: none */
         unsigned filter_flags;       /* SECCOMP_FILTER_FLAG_LOG and _SPEC_ALLOW of the profile */
         /* What the program shall find: the state before callgate changed anything of its own. */
         const sigset_t *mask;
         const struct sigaction *on_child;
 };
+
+#define LAUNCH_ERROR_MAX 1024
 
 struct launch_memory;
 
@@ -41,8 +47,8 @@ struct launch {
         bool killable;   /* WAIT_KILLABLE_RECV is in force */
         bool no_new_privs;
         struct launch_memory *memory;
-        char *path;      /* what is executed */
-        char error[256]; /* a sentence for LAUNCH_E_* and execve failures */
+        char *path;                   /* what is executed */
+        char error[LAUNCH_ERROR_MAX]; /* a sentence for LAUNCH_E_* and execve failures */
 };
 
 #define LAUNCH_INIT ((struct launch){ .pid = -1, .listener_fd = -1 })

@@ -133,6 +133,7 @@ static int launch_failure(struct supervision *supervision, int r) {
         case LAUNCH_E_SUPERVISED:
         case LAUNCH_E_FILTER:
         case LAUNCH_E_TIME:
+        case LAUNCH_E_MOUNTS:
                 say_error("%s", supervision->launch.error);
                 return EXIT_TROUBLE;
         default:
@@ -197,6 +198,7 @@ static int start(struct supervision *supervision) {
                 .argv = options->argv,
                 .filter = options->installed,
                 .listener = true,
+                .mounts = options->mounts,
                 .filter_flags = options->filter_flags,
                 .mask = &supervision->job.mask,
                 .on_child = &supervision->job.on_child,

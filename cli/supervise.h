@@ -10,6 +10,7 @@
 #include "callgate/wire.h"
 #include "policy/filter.h"
 
+struct mounts;
 struct policy;
 struct terminal;
 
@@ -23,6 +24,7 @@ struct supervise_options {
         bool keep_stdout;               /* a result goes to our standard output */
         bool detach;                    /* do not wait for processes that outlive the first one */
         bool deferred_output;           /* a detached supervisor's result still goes into a file */
+        struct mounts *mounts;          /* agent/mounts.h: what the program sees mounted; NULL: nothing */
 
         /* WIRE_MODE_POLICY; enforcing is the base's filter then, or NULL. */
         const struct policy *policy;
