@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #include "agent/cache.h"
+#include "agent/changes.h"
+#include "agent/mounts.h"
 #include "agent/notify.h"
 #include "base/error.h"
 #include "cli/options.h"
@@ -25,6 +27,8 @@
 #include "policy/native/compile.h"
 #include "policy/native/read.h"
 
+#define CHANGES_SHOWN 100 /* --all and --json show all */
+
 struct policed {
         const struct policed_options *options;
         struct policy *policy;
@@ -33,6 +37,7 @@ struct policed {
         struct buf variables; /* lines */
         struct policed_report *report;
         struct terminal *terminal;
+        struct mounts *mounts;
 };
 
 static int read_policy(struct policed *policed) {
@@ -132,10 +137,49 @@ static int on_row(void *data, const struct event *event) {
         return policed_report_add(policed->report, event);
 }
 
+static int prepare_mounts(struct policed *policed) {
+        char error[MOUNTS_ERROR_MAX];
+        int r = mounts_prepare(policed->policy->mounts, policed->policy->n_mounts, &policed->mounts, error);
+
+        if (r > 0) {
+                say_error("%s: %s", policed->options->policy_path, error);
+                return EXIT_TROUBLE;
+        }
+        return r ? say_trouble(r, policed->options->policy_path) : 0;
+}
+
+/* What was changed under the overlays: on standard error, or in *json as the elements of a list. */
+static int tell_changes(struct policed *policed, struct buf *json) {
+        struct mounts_overlay overlay;
+        struct changes changes;
+
+        for (size_t i = 0; policed->mounts && mounts_overlay(policed->mounts, i, &overlay); i++) {
+                int r = changes_list(&overlay, &changes);
+
+                if (r)
+                        return say_trouble(r, overlay.path);
+                if (json) {
+                        buf_puts(json, i > 0 ? ",\n  " : "\n  ");
+                        changes_json(&changes, &overlay, json);
+                } else
+                        changes_print(&changes, &overlay, policed->options->all ? 0 : CHANGES_SHOWN, stderr);
+                changes_deinit(&changes);
+        }
+        return 0;
+}
+
 static int print_report(struct policed *policed, const struct ledger *ledger) {
-        struct buf text = BUF_INIT(0);
-        int r = policed->options->json ? policed_report_print_json(policed->report, ledger, &text)
-                                       : policed_report_print(policed->report, ledger, &text);
+        struct buf text = BUF_INIT(0), changes = BUF_INIT(0);
+        int r = tell_changes(policed, policed->options->json ? &changes : NULL);
+
+        if (r) {
+                buf_deinit(&changes);
+                return r;
+        }
+        r = policed->options->json
+                    ? policed_report_print_json(policed->report, ledger, buf_string(&changes), &text)
+                    : policed_report_print(policed->report, ledger, &text);
+        buf_deinit(&changes);
 
         if (r)
                 r = say_trouble(r, "result");
@@ -158,6 +202,8 @@ static int prepare(struct policed *policed) {
                 r = policed_report_new(policed->options->all, report_width(STDERR_FILENO), &policed->report);
                 r = r ? say_trouble(r, "result") : 0;
         }
+        if (!r)
+                r = prepare_mounts(policed);
         if (!r && asks(policed->policy)) {
                 policed->terminal = terminal_open(policed->options->answers_path);
                 if (!policed->terminal)
@@ -175,6 +221,7 @@ static int supervise_policed(struct policed *policed) {
                 .argv = options->command,
                 .enforcing = &policed->base,
                 .installed = &policed->installed,
+                .mounts = policed->mounts,
                 .policy = policed->policy,
                 .policy_path = policed->path,
                 .variables = buf_string(&policed->variables),
@@ -207,6 +254,7 @@ int policed_run(const struct policed_options *options) {
         if (closed)
                 say_error("--answers %s: cannot be written: %s", options->answers_path, strerror(-closed));
         policed_report_free(policed.report);
+        mounts_free(policed.mounts); /* borrows of the policy */
         filter_deinit(&policed.base);
         filter_deinit(&policed.installed);
         policy_free(policed.policy);

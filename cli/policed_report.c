@@ -202,7 +202,8 @@ int policed_report_print(struct policed_report *report, const struct ledger *led
         return to->error;
 }
 
-int policed_report_print_json(struct policed_report *report, const struct ledger *ledger, struct buf *to) {
+int policed_report_print_json(struct policed_report *report, const struct ledger *ledger,
+                              const char *overlays, struct buf *to) {
         if (report->n > 1)
                 qsort(report->rows, report->n, sizeof(*report->rows), by_count);
         buf_puts(to, "{ \"calls\": [");
@@ -212,6 +213,8 @@ int policed_report_print_json(struct policed_report *report, const struct ledger
         }
         buf_puts(to, report->n > 0 ? "\n], \"ledger\": " : "], \"ledger\": ");
         ledger_json(to, ledger);
+        if (overlays[0])
+                buf_printf(to, ", \"overlays\": [%s\n]", overlays);
         buf_puts(to, " }\n");
         return to->error;
 }
