@@ -34,6 +34,7 @@ struct policed {
         struct policy *policy;
         struct filter base, installed;
         char *path;           /* absolute */
+        char *state;          /* absolute; NULL: as the policy says */
         struct buf variables; /* lines */
         struct policed_report *report;
         struct terminal *terminal;
@@ -42,7 +43,8 @@ struct policed {
 
 static int read_policy(struct policed *policed) {
         const struct policy_read_options options = { .variables = policed->options->variables,
-                                                     .n_variables = policed->options->n_variables };
+                                                     .n_variables = policed->options->n_variables,
+                                                     .state = policed->state };
         struct diags diags = DIAGS_INIT;
         int r = policy_read_file(policed->options->policy_path, &options, &diags, &policed->policy);
 
@@ -115,6 +117,8 @@ static int keep_variables(struct policed *policed) {
         policed->variables = BUF_INIT(MESSAGE_LINES_MAX);
         for (size_t i = 0; i < policed->options->n_variables; i++)
                 buf_printf(&policed->variables, "%s\n", policed->options->variables[i]);
+        if (policed->state)
+                buf_printf(&policed->variables, "--state=%s\n", policed->state);
         if (policed->variables.error) {
                 say_error("--var: the variables are longer than %u bytes", MESSAGE_LINES_MAX);
                 return EXIT_USAGE;
@@ -189,9 +193,31 @@ static int print_report(struct policed *policed, const struct ledger *ledger) {
         return r;
 }
 
-static int prepare(struct policed *policed) {
-        int r = read_policy(policed);
+/* The supervisor has another working directory. */
+static int find_state(struct policed *policed) {
+        const char *path = policed->options->state_path;
+        char folder[PATH_MAX];
 
+        if (!path)
+                return 0;
+        if (strchr(path, '\n')) {
+                say_error("--state: a file name with a line break cannot be used");
+                return EXIT_USAGE;
+        }
+        if (path[0] == '/')
+                policed->state = strdup(path);
+        else if (!getcwd(folder, sizeof(folder)))
+                return say_trouble(error_origin(-errno), "--state");
+        else if (asprintf(&policed->state, "%s/%s", folder, path) < 0)
+                policed->state = NULL;
+        return policed->state ? 0 : say_trouble(error_origin(-ENOMEM), "--state");
+}
+
+static int prepare(struct policed *policed) {
+        int r = find_state(policed);
+
+        if (!r)
+                r = read_policy(policed);
         if (!r)
                 r = keep_variables(policed);
         if (!r)
@@ -260,5 +286,6 @@ int policed_run(const struct policed_options *options) {
         policy_free(policed.policy);
         buf_deinit(&policed.variables);
         free(policed.path);
+        free(policed.state);
         return r;
 }

@@ -59,10 +59,30 @@ static int read_json(const char *json, size_t n, struct buf *lines, struct polic
         return error_trace(r);
 }
 
+/* The one line that is no variable: a name that none can have (proto/PROTOCOL.md). */
+static void take_state(struct reload *reload) {
+        static const char prefix[] = "--state=";
+
+        for (size_t i = 0; i < reload->n_variables; i++)
+                if (strncmp(reload->variables[i], prefix, sizeof(prefix) - 1) == 0) {
+                        char *line = reload->variables[i];
+
+                        /* Out of sight of the reader, and still owned. */
+                        reload->n_variables--;
+                        reload->variables[i] = reload->variables[reload->n_variables];
+                        reload->variables[reload->n_variables] = line;
+                        reload->n_hidden = 1;
+                        reload->state = line + sizeof(prefix) - 1;
+                        return;
+                }
+}
+
 int reload_init(struct reload *reload, const char *json, size_t n_json, const char *path, size_t n_path,
                 const char *variables, size_t n_variables, struct buf *lines) {
         int r = split_lines(variables, n_variables, &reload->variables, &reload->n_variables);
 
+        if (!r)
+                take_state(reload);
         if (!r && n_path > 0) {
                 reload->path = strndup(path, n_path);
                 r = reload->path ? 0 : error_origin(-ENOMEM);
@@ -75,7 +95,7 @@ int reload_init(struct reload *reload, const char *json, size_t n_json, const ch
 }
 
 void reload_deinit(struct reload *reload) {
-        for (size_t i = 0; i < reload->n_variables; i++)
+        for (size_t i = 0; i < reload->n_variables + reload->n_hidden; i++)
                 free(reload->variables[i]);
         free(reload->variables);
         free(reload->path);
@@ -94,7 +114,8 @@ int reload_policy(const struct reload *reload, struct policy **ret) {
 
 bool reload_again(struct reload *reload, struct policing *policing, struct buf *lines) {
         struct policy_read_options options = { .variables = (const char *const *)reload->variables,
-                                               .n_variables = reload->n_variables };
+                                               .n_variables = reload->n_variables,
+                                               .state = reload->state };
         struct policy *next = NULL, *working = NULL;
         struct diags diags = DIAGS_INIT;
         char error[256] = "";

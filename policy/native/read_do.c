@@ -157,11 +157,29 @@ static bool plain(struct policy_reader *reader, const char *text, struct policy_
         return true;
 }
 
+/* A state given beside the policy stands in the tree, so that it travels along. */
+static void set_state(struct policy_reader *reader, json_t *value) {
+        json_t *emulate = json_object_get(value, "emulate"), *options;
+        const char *name = json_string_value(emulate);
+
+        if (name && strcmp(name, "root") == 0) {
+                emulate = json_pack("{s:{}}", "root");
+                if (json_object_set_new(value, "emulate", emulate))
+                        reader_fail(&reader->base, error_origin(-ENOMEM));
+        }
+        options = json_object_get(emulate, "root");
+        if (json_is_object(options) &&
+            json_object_set_new(options, "state", json_string(reader->options->state)))
+                reader_fail(&reader->base, error_origin(-ENOMEM));
+}
+
 void policy_read_do(struct policy_reader *reader, const json_t *value, void *to) {
         const char *text = json_is_number_text(value) ? NULL : json_string_value(value);
         char shown[READER_SHOWN], hint[READER_HINT];
         struct policy_rule *rule = to;
 
+        if (json_is_object(value) && reader->options && reader->options->state)
+                set_state(reader, (json_t *)(uintptr_t)value);
         if (!text) {
                 if (policy_fields(reader, value, "something to do: allow, log, kill, ask, or an object",
                                   fields, N_FIELDS, rule) &&
