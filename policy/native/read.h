@@ -12,7 +12,8 @@
 struct policy_read_options {
         const char *const *variables; /* "name=value": win over `variables:` of the file */
         size_t n_variables;
-        /* Where `emulate: root` keeps what it remembers, whatever the file says (absolute); NULL: as it says. */
+        /* Where `emulate: root` keeps what it remembers, whatever the file says (absolute); NULL: as it
+         * says. */
         const char *state;
         const char *folder; /* where relative includes, base and files are looked for when reading bytes */
 };
