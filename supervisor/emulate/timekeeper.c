@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Dates, and the layouts in which tasks have them. Whatever is added, a date stays one that a kernel could
+ * show. */
+
+#include "supervisor/emulate/timekeeper.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/timex.h>
+#include <unistd.h>
+
+#include "base/error.h"
+
+#define CLOCK_TAI_ID 11 /* CLOCK_TAI needs another feature macro than the rest */
+
+/* ---- dates ---- */
+
+/* "Z", "+02:00", "-0330" or nothing: seconds east of Greenwich. */
+static int parse_zone(const char *text, int64_t *ret_s) {
+        unsigned hours, minutes = 0;
+        int n = 0;
+
+        *ret_s = 0;
+        if (strcmp(text, "") == 0 || strcmp(text, "Z") == 0 || strcmp(text, "z") == 0)
+                return 0;
+        if (*text != '+' && *text != '-')
+                return -EINVAL;
+        if (sscanf(text + 1, "%2u:%2u%n", &hours, &minutes, &n) < 2 &&
+            sscanf(text + 1, "%2u%2u%n", &hours, &minutes, &n) < 2)
+                return -EINVAL;
+        if (text[1 + n] != 0 || hours > 14 || minutes > 59)
+                return -EINVAL;
+        *ret_s = (int64_t)(hours * 3600 + minutes * 60) * (*text == '-' ? -1 : 1);
+        return 0;
+}
+
+int time_parse_date(const char *text, int64_t *ret_s) {
+        static const char *const layouts[] = { "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M",
+                                               "%Y-%m-%d %H:%M", "%Y-%m-%d" };
+        char *end;
+
+        if (*text == '@') {
+                errno = 0;
+                *ret_s = strtoll(text + 1, &end, 10);
+                return errno || end == text + 1 || *end ? -EINVAL : 0;
+        }
+        for (size_t i = 0; i < sizeof(layouts) / sizeof(layouts[0]); i++) {
+                struct tm tm = { 0 };
+                const char *rest = strptime(text, layouts[i], &tm);
+                int64_t zone;
+
+                if (!rest || parse_zone(rest, &zone))
+                        continue;
+                /* timegm() makes the 31st of February the 3rd of March: nobody meant that. */
+                if (tm.tm_mday > 28) {
+                        struct tm again = tm;
+                        time_t s = timegm(&again);
+
+                        if (!gmtime_r(&s, &again) || again.tm_mday != tm.tm_mday)
+                                return -EINVAL;
+                }
+                *ret_s = timegm(&tm) - zone;
+                return 0;
+        }
+        return -EINVAL;
+}
+
+static int64_t clamp_s(int64_t s) {
+        return s < 0 ? 0 : s > TIME_LATEST_S ? TIME_LATEST_S : s;
+}
+
+static struct timespec shift(struct timespec from, int64_t ns) {
+        struct timespec to;
+
+        if (from.tv_sec > TIME_LATEST_S)
+                return (struct timespec){ .tv_sec = TIME_LATEST_S };
+        to.tv_sec = from.tv_sec + ns / TIME_NS;
+        to.tv_nsec = from.tv_nsec + ns % TIME_NS;
+        if (to.tv_nsec < 0) {
+                to.tv_nsec += TIME_NS;
+                to.tv_sec--;
+        } else if (to.tv_nsec >= TIME_NS) {
+                to.tv_nsec -= TIME_NS;
+                to.tv_sec++;
+        }
+        if (to.tv_sec != clamp_s(to.tv_sec))
+                to = (struct timespec){ .tv_sec = clamp_s(to.tv_sec) };
+        return to;
+}
+
+struct timespec time_pretended(const struct time_state *state, struct timespec real) {
+        return shift(real, state->offset);
+}
+
+struct timespec time_real(const struct time_state *state, struct timespec pretended) {
+        return shift(pretended, -state->offset);
+}
+
+bool time_tells_date(int clock) {
+        return clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE || clock == CLOCK_REALTIME_ALARM ||
+               clock == CLOCK_TAI_ID;
+}
+
+int64_t time_ahead_s(int clock) {
+        struct timex timex = { .modes = 0 };
+
+        return clock == CLOCK_TAI_ID && adjtimex(&timex) >= 0 ? timex.tai : 0;
+}
+
+struct timespec time_now(void) {
+        struct timespec now;
+
+        clock_gettime(CLOCK_REALTIME, &now);
+        return now;
+}
+
+void time_set(struct time_state *state, struct timespec pretended) {
+        struct timespec real = time_now();
+
+        state->offset = (pretended.tv_sec - real.tv_sec) * TIME_NS + (pretended.tv_nsec - real.tv_nsec);
+        state->generation++;
+        syscall(SYS_futex, &state->generation, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+}
+
+/* ---- the task's memory ---- */
+
+bool time_is_narrow(const struct call *call) {
+        return call_is_32bit(call) && !strstr(call->name, "64");
+}
+
+int time_read_pair(struct call *call, uint64_t address, bool narrow, int64_t *ret_s, int64_t *ret_rest) {
+        struct timespec_64 wide;
+        struct timespec_32 small;
+        int r = narrow ? target_read(call, address, &small, sizeof(small))
+                       : target_read(call, address, &wide, sizeof(wide));
+
+        if (r)
+                return error_trace(r);
+        *ret_s = narrow ? small.tv_sec : wide.tv_sec;
+        *ret_rest = narrow ? small.tv_nsec : wide.tv_nsec;
+        /* Of a 32-bit task the upper half is padding, as for the kernel. */
+        if (!narrow && call_is_32bit(call))
+                *ret_rest &= UINT32_MAX;
+        return 0;
+}
+
+int time_write_pair(struct call *call, uint64_t address, bool narrow, int64_t s, int64_t rest) {
+        struct timespec_64 wide = { s, rest };
+        struct timespec_32 small = { (int32_t)s, (int32_t)rest }; /* cut in 2038, as by the kernel */
+
+        return narrow ? target_write(call, address, &small, sizeof(small))
+                      : target_write(call, address, &wide, sizeof(wide));
+}
+
+int time_read(struct call *call, uint64_t address, struct timespec *ret) {
+        int64_t s, ns;
+        int r = time_read_pair(call, address, time_is_narrow(call), &s, &ns);
+
+        if (r)
+                return error_trace(r);
+        if (s < 0 || ns < 0 || ns >= TIME_NS)
+                return TIME_E_INVALID;
+        *ret = (struct timespec){ .tv_sec = s, .tv_nsec = ns };
+        return 0;
+}
+
+int time_write(struct call *call, uint64_t address, struct timespec value) {
+        return time_write_pair(call, address, time_is_narrow(call), value.tv_sec, value.tv_nsec);
+}
+
+int time_error(struct call *call, int r) {
+        return r == TIME_E_INVALID ? answer_errno(call, EINVAL) : target_error(call, r);
+}
