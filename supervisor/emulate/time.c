@@ -8,6 +8,7 @@
 #include "supervisor/emulate/timekeeper.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,37 +125,29 @@ static int stime_run(struct call *call) { /* 32-bit only */
 
 /* ---- adjusting ---- */
 
-/* struct timex of 32-bit tasks; struct timex of 64-bit ones is also that of clock_adjtime64. */
-struct timex_32 {
-        uint32_t modes;
-        int32_t offset, freq, maxerror, esterror, status, constant, precision, tolerance;
-        struct timespec_32 time;
-        int32_t tick, ppsfreq, jitter, shift, stabil, jitcnt, calcnt, errcnt, stbcnt, tai;
-        int32_t room[11];
-};
-_Static_assert(sizeof(struct timex_32) == 128, "layout of the kernel");
-_Static_assert(sizeof(long) != 8 || sizeof(struct timex) == 208, "layout of the kernel");
+/* struct timex of 64-bit tasks, which clock_adjtime64 has too, and of 32-bit ones: the same fields in the
+ * same order, each in a place of 8 and of 4 bytes. */
+#define TIMEX_FIELDS 21 /* modes … tai */
+#define TIMEX_WORDS  32 /* 32-bit: with the room at the end */
+_Static_assert(sizeof(long) != 8 || (sizeof(struct timex) == 208 &&
+                                     offsetof(struct timex, tai) == 8 * (TIMEX_FIELDS - 1)),
+               "layout of the kernel");
 
-#define TIMEX_FIELDS(X)                                                                                     \
-        X(modes)                                                                                            \
-        X(offset) X(freq) X(maxerror) X(esterror) X(status) X(constant) X(precision) X(tolerance)           \
-                X(time.tv_sec) X(tick) X(ppsfreq) X(jitter) X(shift) X(stabil) X(jitcnt) X(calcnt)          \
-                        X(errcnt) X(stbcnt) X(tai)
+static void widen(const int32_t *words, struct timex *ret) {
+        int64_t places[sizeof(*ret) / 8] = { 0 };
 
-static void widen(const struct timex_32 *small, struct timex *ret) {
-        memset(ret, 0, sizeof(*ret));
-#define X(field) ret->field = small->field;
-        TIMEX_FIELDS(X)
-#undef X
-        ret->time.tv_usec = small->time.tv_nsec;
+        for (size_t i = 0; i < TIMEX_FIELDS; i++)
+                places[i] = words[i];
+        memcpy(ret, places, sizeof(*ret));
 }
 
-static void narrow(const struct timex *wide, struct timex_32 *ret) {
-        memset(ret, 0, sizeof(*ret));
-#define X(field) ret->field = (__typeof__(ret->field))wide->field;
-        TIMEX_FIELDS(X)
-#undef X
-        ret->time.tv_nsec = (int32_t)wide->time.tv_usec;
+static void narrow(const struct timex *timex, int32_t *ret) {
+        int64_t places[sizeof(*timex) / 8];
+
+        memcpy(places, timex, sizeof(*timex));
+        memset(ret, 0, TIMEX_WORDS * sizeof(*ret));
+        for (size_t i = 0; i < TIMEX_FIELDS; i++)
+                ret[i] = (int32_t)places[i];
 }
 
 #define ADJTIME_READ (ADJ_OFFSET_SS_READ) /* what is left of an adjtime(): open to everybody */
@@ -180,23 +173,23 @@ static int adjust(struct call *call, const struct timex *asked) {
         } else if (asked->modes == ADJ_OFFSET_SINGLESHOT)
                 ns = asked->offset * 1000;
         if (ns != 0)
-                time_set(state, shift(time_pretended(state, time_now()), ns));
+                time_set(state, time_shift(time_pretended(state, time_now()), ns));
         return 0;
 }
 
 static int adjust_in(struct call *call, uint64_t address, bool small) {
         const struct time_state *state = emulation_state(call);
         struct timex timex;
-        struct timex_32 timex_32;
+        int32_t words[TIMEX_WORDS];
         struct timespec date;
         int r, error, clock_state;
 
-        r = small ? target_read(call, address, &timex_32, sizeof(timex_32))
+        r = small ? target_read(call, address, words, sizeof(words))
                   : target_read(call, address, &timex, sizeof(timex));
         if (r)
                 return time_error(call, r);
         if (small)
-                widen(&timex_32, &timex);
+                widen(words, &timex);
         error = adjust(call, &timex);
         if (error)
                 return answer_errno(call, error);
@@ -210,8 +203,8 @@ static int adjust_in(struct call *call, uint64_t address, bool small) {
         timex.time.tv_sec = date.tv_sec;
         timex.time.tv_usec = date.tv_nsec / (timex.status & STA_NANO ? 1 : 1000);
         if (small)
-                narrow(&timex, &timex_32);
-        r = small ? target_write(call, address, &timex_32, sizeof(timex_32))
+                narrow(&timex, words);
+        r = small ? target_write(call, address, words, sizeof(words))
                   : target_write(call, address, &timex, sizeof(timex));
         return r ? time_error(call, r) : answer_value(call, clock_state);
 }

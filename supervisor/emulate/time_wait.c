@@ -97,7 +97,7 @@ static bool valid(int64_t s, int64_t ns) {
 
 static int read_timer(struct call *call, uint64_t address, struct itimerspec *ret) {
         struct itimerspec_64 wide;
-        struct itimerspec_32 small;
+        struct itimerspec_32 small = { 0 };
         int r;
 
         if (time_is_narrow(call)) {

@@ -75,7 +75,7 @@ static int64_t clamp_s(int64_t s) {
         return s < 0 ? 0 : s > TIME_LATEST_S ? TIME_LATEST_S : s;
 }
 
-static struct timespec shift(struct timespec from, int64_t ns) {
+struct timespec time_shift(struct timespec from, int64_t ns) {
         struct timespec to;
 
         if (from.tv_sec > TIME_LATEST_S)
@@ -95,11 +95,11 @@ static struct timespec shift(struct timespec from, int64_t ns) {
 }
 
 struct timespec time_pretended(const struct time_state *state, struct timespec real) {
-        return shift(real, state->offset);
+        return time_shift(real, state->offset);
 }
 
 struct timespec time_real(const struct time_state *state, struct timespec pretended) {
-        return shift(pretended, -state->offset);
+        return time_shift(pretended, -state->offset);
 }
 
 bool time_tells_date(int clock) {

@@ -34,6 +34,7 @@ int time_parse_date(const char *text, int64_t *ret_s);
 struct timespec time_pretended(const struct time_state *state, struct timespec real);
 struct timespec time_real(const struct time_state *state, struct timespec pretended);
 
+struct timespec time_shift(struct timespec from, int64_t ns);
 struct timespec time_now(void); /* the real one */
 /* Makes it the pretended date from now on. What sleeps until a date looks again. */
 void time_set(struct time_state *state, struct timespec pretended);

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/futex.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +50,8 @@ static long read_proc(void *data, uint32_t tid, const char *name, void *buffer, 
                 return read_proc_before(data, tid, name, buffer, n, offset);
         if ((size_t)offset >= strlen(text))
                 return 0;
-        n = n < 20 ? n : 20; /* in pieces, as the kernel's files come */
+        if (text == timers && n > 20)
+                n = 20; /* lists come in pieces */
         strncpy(buffer, text + offset, n);
         return (long)strnlen(text + offset, n);
 }
@@ -408,8 +410,6 @@ Test(time, a_sleep_ends_when_the_date_is_set_beyond_it) {
 Test(time, a_kicked_sleep_is_interrupted) {
         put_date(AT, 1800 * 1000);
         /* As when the kick came before the wait. */
-        fake_kernel_call(&fake, 812, AUDIT_ARCH_X86_64, 0, NULL, FAKE_LIVES);
-        memset(&call, 0, sizeof(call));
         RUN64("clock_nanosleep", 0, TIMER_ABSTIME, AT, 0, 0, 0, false);
         call.may_wait = true;
         call.kicked = true;
@@ -449,6 +449,7 @@ Test(time, timers_with_descriptors_ring_at_the_pretended_date) {
         RUN64("timerfd_settime", 3, 0, AT, 0, 0, 0, false);
         ANSWERED(ANSWER_CONTINUE, 0);
         taken_fd = -EBADF;
+        put64(AT, 0, 0);
         RUN64("timerfd_settime", 3, TFD_TIMER_ABSTIME, AT, 0, 0, 0, false);
         ANSWERED(ANSWER_ERRNO, EBADF);
 }
