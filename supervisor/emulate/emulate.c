@@ -15,9 +15,15 @@
 static const struct emulator no_rows[] = { { 0 } };
 static const struct emulation identity = { .name = "identity", .rows = no_rows };
 
-const struct emulation *const emulations[] = { &identity, NULL };
-const struct emulator *const performers[] = { perform_open, perform_stat, perform_access, perform_readlink,
-                                              NULL };
+/* One a line, so that families can be added side by side. */
+const struct emulation *const emulations[] = {
+        &identity,
+        &emulate_time,
+        NULL,
+};
+const struct emulator *const performers[] = {
+        perform_open, perform_stat, perform_access, perform_readlink, NULL,
+};
 
 const struct emulation *emulation_by_name(const char *name) {
         for (const struct emulation *const *e = emulations; *e; e++)

@@ -28,6 +28,8 @@ struct emulation {
         void (*close)(void *state); /* also saves, where the options say so */
 };
 
+extern const struct emulation emulate_time;
+
 /* All of them; NULL name ends. */
 extern const struct emulation *const emulations[];
 const struct emulation *emulation_by_name(const char *name);

@@ -23,8 +23,6 @@
 #define HOUR 3600
 #define DAY  86400
 
-extern const struct emulation emulate_time;
-
 static struct fake_kernel fake;
 static struct time_state *state;
 static int taken_fd = -EBADF;
