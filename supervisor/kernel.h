@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct rlimit64;
+
 struct kernel {
         /*
          * SECCOMP_IOCTL_NOTIF_RECV. Blocks until a notification is there: the ioctl ignores O_NONBLOCK
@@ -44,6 +46,9 @@ struct kernel {
         int (*open_proc)(void *data, uint32_t tid, const char *name, int flags);
         /* A copy of descriptor fd of the task, close-on-exec (pidfd_getfd), or -errno. */
         int (*take_fd)(void *data, uint32_t tid, int fd);
+        /* prlimit(2) of the task's process, in 64-bit fields: set, ret_old may be NULL. */
+        int (*limit)(void *data, uint32_t tid, int resource, const struct rlimit64 *set,
+                     struct rlimit64 *ret_old);
         /* SIGKILL for the task's thread group. */
         int (*kill)(void *data, uint32_t tid);
         /* CLOCK_REALTIME in nanoseconds. */

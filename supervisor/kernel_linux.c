@@ -168,6 +168,11 @@ static int linux_take_fd(void *data, uint32_t tid, int fd) {
         return taken < 0 ? -errno : taken;
 }
 
+static int linux_limit(void *data, uint32_t tid, int resource, const struct rlimit64 *set,
+                       struct rlimit64 *ret_old) {
+        return syscall(SYS_prlimit64, tid, resource, set, ret_old) < 0 ? -errno : 0;
+}
+
 static int linux_kill(void *data, uint32_t tid) {
         /* The task waits for our answer, so the number is still its own. */
         return kill((pid_t)tid, SIGKILL) < 0 ? -errno : 0;
@@ -202,6 +207,7 @@ int kernel_linux(struct kernel *ret) {
                 .add_fd = linux_add_fd,
                 .open_proc = linux_open_proc,
                 .take_fd = linux_take_fd,
+                .limit = linux_limit,
                 .kill = linux_kill,
                 .now = linux_now,
         };

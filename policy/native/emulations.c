@@ -2,6 +2,7 @@
 
 /* What `emulate:` of a policy can say, one row each. */
 
+#include <linux/prctl.h>
 #include <string.h>
 
 #include "policy/native/calls.h"
@@ -11,6 +12,32 @@ static const struct policy_option no_options[] = { { 0 } };
 static const struct policy_option root_options[] = {
         { "state", OPTION_FILE, "file that keeps pretended owners, modes and devices between runs", false },
         { 0 },
+};
+
+/* Who one is; what files are. A limit on locks carries who one is (supervisor/emulate/root_process.c). */
+static const char root_calls[] =
+        "getuid getuid32 geteuid geteuid32 getgid getgid32 getegid getegid32 getresuid getresuid32 "
+        "getresgid getresgid32 getgroups getgroups32 setuid setuid32 setreuid setreuid32 setresuid "
+        "setresuid32 setfsuid setfsuid32 setgid setgid32 setregid setregid32 setresgid setresgid32 "
+        "setfsgid setfsgid32 setgroups setgroups32 capget capset prctl getrlimit ugetrlimit "
+        "setrlimit prlimit64 stat stat64 oldstat lstat lstat64 oldlstat newfstatat fstatat64 fstat "
+        "fstat64 oldfstat statx access faccessat faccessat2 chown chown32 lchown lchown32 fchown "
+        "fchown32 fchownat chmod fchmod fchmodat fchmodat2 utime utimes futimesat utimensat "
+        "utimensat_time64 mknod mknodat mkdir mkdirat unlink unlinkat rmdir rename renameat "
+        "renameat2 setxattr lsetxattr fsetxattr getxattr lgetxattr fgetxattr listxattr llistxattr "
+        "flistxattr removexattr lremovexattr fremovexattr";
+
+#define OPTION_IS(option)                                                                                   \
+        { "prctl", { { 0, CONDITION_MASKED_EQ, UINT32_MAX, option } }, 1 }
+#define RESOURCE_IS(call, arg, resource)                                                                    \
+        { call, { { arg, CONDITION_MASKED_EQ, UINT32_MAX, resource } }, 1 }
+static const struct policy_emulation_when root_when[] = {
+        OPTION_IS(PR_GET_KEEPCAPS),       OPTION_IS(PR_SET_KEEPCAPS),
+        OPTION_IS(PR_CAPBSET_READ),       OPTION_IS(PR_CAPBSET_DROP),
+        OPTION_IS(PR_GET_SECUREBITS),     OPTION_IS(PR_SET_SECUREBITS),
+        OPTION_IS(PR_CAP_AMBIENT),        RESOURCE_IS("getrlimit", 0, 10), /* RLIMIT_LOCKS */
+        RESOURCE_IS("ugetrlimit", 0, 10), RESOURCE_IS("setrlimit", 0, 10),
+        RESOURCE_IS("prlimit64", 1, 10),  { 0 },
 };
 
 static const struct policy_option uname_options[] = {
@@ -134,7 +161,8 @@ static const struct policy_option mount_options[] = {
 const struct policy_emulation policy_emulations[] = {
         { "identity", "carried out for the task exactly as the kernel would: for tests and measurements",
           "*", no_options, false, NULL },
-        { "root", "pretends that the program runs as root", "", root_options, true, NULL },
+        { "root", "pretends that the program runs as root", root_calls, root_options, true, NULL,
+          root_when },
         { "uname", "other names of the system", "uname olduname oldolduname", uname_options, false, NULL },
         { "hostname",
           "sethostname and setdomainname are remembered and shown by uname, for this session alone",

@@ -9,6 +9,7 @@
 
 #include "policy/native/calls.h"
 #include "supervisor/emulate/files.h"
+#include "supervisor/emulate/root.h"
 #include "supervisor/session.h"
 
 /* Whatever a performer does, and nothing else. */
@@ -19,6 +20,7 @@ static const struct emulation identity = { .name = "identity", .rows = no_rows }
 const struct emulation *const emulations[] = {
         &identity,
         &emulate_time,
+        &root_emulation,
         NULL,
 };
 const struct emulator *const performers[] = {

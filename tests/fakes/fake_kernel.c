@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static int fake_receive(void *data, int listener, struct seccomp_notif *ret_notif) {
@@ -112,6 +113,10 @@ static long fake_read_proc(void *data, uint32_t tid, const char *name, void *buf
                 contents = fake->maps;
         else if (strcmp(name, "syscall") == 0)
                 contents = fake->syscall;
+        else if (strcmp(name, "auxv") == 0 && fake->auxv && offset == 0) {
+                memcpy(buffer, fake->auxv, fake->n_auxv < n ? fake->n_auxv : n);
+                return (long)fake->n_auxv;
+        }
         if (!contents)
                 return -ENOENT;
         length = strlen(contents);
@@ -182,6 +187,26 @@ static int fake_take_fd(void *data, uint32_t tid, int fd) {
         return copy_of(fake->task_fd);
 }
 
+static int fake_limit(void *data, uint32_t tid, int resource, const struct rlimit64 *set,
+                      struct rlimit64 *ret_old) {
+        struct fake_kernel *fake = data;
+
+        if (fake->limit_error || resource != RLIMIT_LOCKS)
+                return fake->limit_error ? fake->limit_error : -EINVAL;
+        if (ret_old)
+                *ret_old = (struct rlimit64){ fake->limits[tid % FAKE_TASKS].soft,
+                                              fake->limits[tid % FAKE_TASKS].hard };
+        if (!set)
+                return 0;
+        if (set->rlim_cur > set->rlim_max)
+                return -EINVAL;
+        if (set->rlim_max > fake->limits[tid % FAKE_TASKS].hard)
+                return -EPERM;
+        fake->limits[tid % FAKE_TASKS].soft = set->rlim_cur;
+        fake->limits[tid % FAKE_TASKS].hard = set->rlim_max;
+        return 0;
+}
+
 static int fake_kill(void *data, uint32_t tid) {
         struct fake_kernel *fake = data;
 
@@ -205,6 +230,7 @@ void fake_kernel_init(struct fake_kernel *fake) {
                 .add_fd = fake_add_fd,
                 .open_proc = fake_open_proc,
                 .take_fd = fake_take_fd,
+                .limit = fake_limit,
                 .kill = fake_kill,
                 .now = fake_now,
                 .data = fake,
@@ -213,6 +239,7 @@ void fake_kernel_init(struct fake_kernel *fake) {
         fake->next_id = 0xfffffffffffffff0u; /* real ids start anywhere and wrap */
         fake->now_ns = 1700000000000000000u;
         fake->proc_fd = fake->task_fd = -1;
+        memset(fake->limits, 0xff, sizeof(fake->limits)); /* none: infinity */
         fake->comm = "nginx\n";
         fake->status = "Name:\tTgid:\t1\nUmask:\t0022\nTgid:\t812\nUid:\t33\t33\t33\t33\n";
         fake->maps = "400000-401000 r-xp 00001000 fe:00 42       /usr/sbin/nginx\n";

@@ -14,6 +14,7 @@
 
 #define FAKE_CALLS_MAX   200000
 #define FAKE_MEMORY_BASE 0x10000u
+#define FAKE_TASKS       8
 
 enum fake_fate {
         FAKE_LIVES,
@@ -47,6 +48,13 @@ struct fake_kernel {
         int added_fds[16];
         unsigned n_added, n_killed;
         int added_at, add_error, proc_fd, task_fd;
+        /* Soft and hard limit of RLIMIT_LOCKS, the only one there is, of task tid at [tid % FAKE_TASKS]. */
+        struct {
+                uint64_t soft, hard;
+        } limits[FAKE_TASKS];
+        int limit_error;
+        const void *auxv; /* contents of /proc/TID/auxv, n_auxv bytes */
+        size_t n_auxv;
         int receive_error; /* delivered once when not 0 */
 };
 

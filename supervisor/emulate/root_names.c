@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Names that come and go: devices that are empty files, modes that their owner could not work with, and what
+ * is forgotten with the last name of a file. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/error.h"
+#include "supervisor/emulate/paths.h"
+#include "supervisor/emulate/root.h"
+
+/* ---- making ---- */
+
+static int umask_of(struct call *call, uint32_t *ret) {
+        char text[32];
+        int r = view_status(call, "Umask", text, sizeof(text));
+
+        if (r)
+                return error_trace(r);
+        *ret = (uint32_t)strtoul(text, NULL, 8) & 0777;
+        return 0;
+}
+
+/* The kernel's 32-bit device numbers. */
+static void decode_device(uint64_t device, struct root_change *ret) {
+        ret->rdev_major = (uint32_t)(device >> 8 & 0xfff);
+        ret->rdev_minor = (uint32_t)((device & 0xff) | (device >> 12 & 0xfff00));
+}
+
+/* The last component, with its slash: the kernel has its own word on that. */
+static void name_of(const struct resolved *path, char ret[sizeof(path->name) + 1]) {
+        snprintf(ret, sizeof(path->name) + 1, "%s%s", path->name,
+                 path->slash && strcmp(path->name, "/") != 0 ? "/" : "");
+}
+
+/* Whose file it is that is made here: the file system ids, or the group of a directory that passes it on. */
+static int new_owner(struct call *call, struct root *root, struct root_change *change, bool *ret_inherits) {
+        struct identity identity;
+        struct statx real, shown;
+        int r = root_identity(call, root, &identity);
+
+        if (!r)
+                r = root_look(call, root, call->paths[0].parent_fd, &real, &shown);
+        if (r)
+                return r;
+        *ret_inherits = shown.stx_mode & S_ISGID;
+        change->uid = identity.uid[ID_FS];
+        change->gid = *ret_inherits ? shown.stx_gid : identity.gid[ID_FS];
+        return 0;
+}
+
+/* What is made, and how: mode with its type, under the task's umask. shown is what the mode is to look like;
+ * ROOT_REAL: as it came out. */
+struct new_file {
+        mode_t mode;
+        uint32_t mask;
+        struct root_change change;
+};
+
+/* The modes that an ordinary user could not go on with, or may not set, are pretended. */
+static void decide_mode(struct new_file *file, uint64_t wanted) {
+        uint32_t owner = S_ISDIR(file->mode) ? 0700 : 0600, plain = S_ISDIR(file->mode) ? 01777 : 0777;
+
+        file->mode |= (wanted & plain) | owner;
+        if ((wanted & owner & ~(uint64_t)file->mask) != owner || wanted & 07777 & ~(uint64_t)plain)
+                file->change.mode = (uint32_t)wanted & 07777 & ~file->mask;
+}
+
+/* Makes the file and opens it. 0 or a positive errno; *ret_fd is -1 where somebody was quick to take it away
+ * again. */
+static int make(const struct resolved *at, const struct new_file *file, int *ret_fd) {
+        char name[sizeof(at->name) + 1], link[32];
+        int made;
+
+        name_of(at, name);
+        made = S_ISDIR(file->mode) ? mkdirat(at->parent_fd, name, file->mode & 07777)
+                                   : mknodat(at->parent_fd, name, file->mode, 0);
+        if (made < 0)
+                return errno;
+        *ret_fd = openat(at->parent_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        snprintf(link, sizeof(link), "/proc/self/fd/%d", *ret_fd);
+        if (*ret_fd >= 0 && file->mask & 0700)
+                chmod(link, file->mode & 07777 & ~(file->mask & 077));
+        return 0;
+}
+
+static int make_and_remember(struct call *call, struct new_file *file) {
+        struct root *root = emulation_state(call);
+        struct statx real, shown;
+        cleanup_fd int fd = -1;
+        bool inherits;
+        int error, r = new_owner(call, root, &file->change, &inherits);
+
+        if (!r)
+                r = authority_assume(call);
+        if (r)
+                return error_trace(r);
+        error = make(&call->paths[0], file, &fd);
+        authority_return(call);
+        if (error || fd < 0)
+                return answer_errno(call, error);
+        r = root_look(call, root, fd, &real, &shown);
+        if (r)
+                return r;
+        if (file->change.mode == ROOT_REAL)
+                file->change.mode = real.stx_mode & 07777;
+        if (inherits && S_ISDIR(file->mode))
+                file->change.mode |= S_ISGID;
+        file->change.new = true;
+        /* Somebody may have put another thing in its place. */
+        if ((real.stx_mode & S_IFMT) == (file->mode & S_IFMT))
+                r = root_remember(root, &real, &file->change);
+        if (r == -ENOSPC)
+                return answer_errno(call, ENOSPC);
+        return r ? r : answer_value(call, 0);
+}
+
+static bool has_dirfd(const struct call *call) {
+        size_t n = strlen(call->name);
+
+        return n > 2 && strcmp(call->name + n - 2, "at") == 0;
+}
+
+/* Which type is meant, or 0 with the errno that the kernel has for it. */
+static uint32_t node_type(uint64_t mode, int *ret_error) {
+        switch (mode & S_IFMT) {
+        case 0:
+                return S_IFREG;
+        case S_IFREG:
+        case S_IFIFO:
+        case S_IFSOCK:
+        case S_IFCHR:
+        case S_IFBLK:
+                return (uint32_t)mode & S_IFMT;
+        case S_IFDIR:
+                *ret_error = EPERM;
+                return 0;
+        default:
+                *ret_error = EINVAL;
+                return 0;
+        }
+}
+
+/* Paths and parent; false: the task was told, or *ret_r says why not. */
+static bool has_parent(struct call *call, int *ret_r) {
+        *ret_r = paths_need(call);
+        if (*ret_r || paths_answered(call))
+                return false;
+        for (size_t i = 0; i < call->n_paths; i++)
+                if (call->paths[i].parent_fd < 0) {
+                        int error = call->paths[i].error;
+
+                        *ret_r = answer_errno(call, error ? error : ENOENT);
+                        return false;
+                }
+        return true;
+}
+
+int root_mknod(struct call *call) {
+        uint64_t mode = call->args[has_dirfd(call) ? 2 : 1], device = call->args[has_dirfd(call) ? 3 : 2];
+        struct new_file file = { .change = ROOT_CHANGE_NONE };
+        struct identity identity;
+        int error = 0, r;
+
+        file.mode = node_type(mode, &error);
+        if (!file.mode)
+                return answer_errno(call, error);
+        r = root_identity(call, emulation_state(call), &identity);
+        if (!r)
+                r = umask_of(call, &file.mask);
+        if (r)
+                return r;
+        if (S_ISCHR(file.mode) || S_ISBLK(file.mode)) {
+                /* Character device 0:0 is an overlay's whiteout, which anybody may make. */
+                if (!identity_may(&identity, IDENTITY_MKNOD) && !(S_ISCHR(file.mode) && device == 0))
+                        return answer_errno(call, EPERM);
+                file.change.type = file.mode;
+                decode_device(device, &file.change);
+                file.mode = S_IFREG;
+        }
+        if (!has_parent(call, &r))
+                return r;
+        decide_mode(&file, mode);
+        return make_and_remember(call, &file);
+}
+
+int root_mkdir(struct call *call) {
+        uint64_t mode = call->args[has_dirfd(call) ? 2 : 1] & 01777;
+        struct new_file file = { .mode = S_IFDIR, .change = ROOT_CHANGE_NONE };
+        int r = umask_of(call, &file.mask);
+
+        if (r || !has_parent(call, &r))
+                return r;
+        decide_mode(&file, mode);
+        return make_and_remember(call, &file);
+}
+
+/* ---- removing ---- */
+
+/* The file that loses a name, opened before it does; -1 where there is none. */
+static int open_victim(struct call *call, const struct resolved *at) {
+        int fd, r = authority_assume(call);
+
+        if (r)
+                return -1;
+        fd = openat(at->parent_fd, at->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        authority_return(call);
+        return fd;
+}
+
+/* The call takes the name of path number `which` away. */
+static int perform_and_forget(struct call *call, size_t which) {
+        struct root *root = emulation_state(call);
+        cleanup_fd int fd = -1;
+        struct statx real;
+        int r;
+
+        if (!has_parent(call, &r))
+                return r;
+        fd = open_victim(call, &call->paths[which]);
+        r = root_perform(call);
+        if (r || fd < 0 || !root_answered_well(call))
+                return r;
+        if (statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, &real) == 0 && real.stx_nlink == 0)
+                root_forget(root, &real);
+        return 0;
+}
+
+int root_unlink(struct call *call) {
+        return perform_and_forget(call, 0);
+}
+
+int root_rename(struct call *call) {
+        return perform_and_forget(call, 1);
+}
