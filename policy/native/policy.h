@@ -112,7 +112,7 @@ struct policy_rule {
         char *name;  /* as written, or "rules[3]" */
         char *file;  /* it stands in */
         char *place; /* "rules[3]" */
-        unsigned line;
+        unsigned line, column;
         char **calls; /* names; families are expanded, in order, without duplicates */
         size_t n_calls;
         struct policy_where where;

@@ -10,9 +10,11 @@
 #include "policy/native/read_policy.h"
 
 #include "base/error.h"
+#include "policy/native/check.h"
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -150,6 +152,40 @@ static void read_parts(struct policy_reader *reader) {
                                    "remove one of them");
 }
 
+/* The value that a path of fields leads to, as far as it goes. */
+static const json_t *field_of(const json_t *value, const char *field) {
+        char key[128];
+
+        while (*field && json_is_object(value)) {
+                size_t n = strcspn(field, ".");
+                const json_t *item;
+
+                snprintf(key, sizeof(key), "%.*s", (int)n, field);
+                item = json_object_get(value, key);
+                if (!item)
+                        break;
+                value = item;
+                field += n + (field[n] == '.');
+        }
+        return value;
+}
+
+/* A sentence of the check, with the place of what it is about. */
+static int say(void *data, enum diag_severity severity, const char *id, size_t rule, const char *field,
+               const char *text) {
+        struct policy_reader *reader = data;
+        const struct policy_rule *of = rule == POLICY_NO_RULE ? NULL : &reader->policy->rules[rule];
+        const json_t *value = of ? field_of(reader->nodes[rule], field) : NULL;
+        struct policy_mark mark;
+
+        reader->base.diags->file = of ? of->file : reader->policy->file;
+        mark = value ? policy_enter(reader, value, "%s%s%s", of->place, *field ? "." : "", field)
+                     : policy_enter_field(reader, NULL, field);
+        reader_complain(&reader->base, severity, id, "%s", text);
+        policy_leave(reader, mark);
+        return reader->base.r;
+}
+
 static int read_all(const char *path, const char *bytes, size_t n, const struct policy_read_options *options,
                     struct diags *diags, struct policy **ret) {
         cleanup_policy struct policy *policy = calloc(1, sizeof(*policy));
@@ -174,9 +210,12 @@ static int read_all(const char *path, const char *bytes, size_t n, const struct 
         if (!reader.base.r && diags->n_errors == n_errors && set_file(&reader))
                 read_parts(&reader);
         if (!reader.base.r && diags->n_errors == n_errors)
+                reader_fail(&reader.base, policy_check_sound(policy, say, &reader));
+        if (!reader.base.r && diags->n_errors == n_errors)
                 policy_write_source(&reader);
         diags->file = file;
         policy_parts_deinit(&reader.parts);
+        free(reader.nodes);
         if (reader.base.r)
                 return error_trace(reader.base.r);
         if (diags->n_errors > n_errors)

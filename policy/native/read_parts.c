@@ -44,7 +44,7 @@ static bool is_yaml(const char *path, const char *bytes, size_t n) {
                 return false;
         while (i < n && bytes[i] && strchr(" \t\r\n", bytes[i]))
                 i++;
-        return i < n && bytes[i] != '{';
+        return i < n && bytes[i] != '{' && bytes[i] != '[';
 }
 
 static size_t count_values(const json_t *value) {
@@ -77,8 +77,10 @@ static void add_places(struct policy_reader *reader, const struct json_place *pl
 static void take_document(struct policy_reader *reader, struct json_document *document, json_t **ret) {
         struct policy_parts *parts = &reader->parts;
 
-        if (!json_is_object(document->root)) {
-                policy_bad(reader, "a policy is an object with the field \"rules\"; this is something else");
+        if (!json_is_object(document->root) && !(reader->parts.alone && json_is_array(document->root))) {
+                policy_bad(reader, "%s; this is something else",
+                           reader->parts.alone ? "here stands a list of cases"
+                                               : "a policy is an object with the field \"rules\"");
                 return;
         }
         parts->n_values += count_values(document->root);
@@ -248,7 +250,7 @@ static void fill_part(struct policy_reader *reader, struct policy_part *part, co
         const json_t *variables = json_object_get(part->tree, "variables");
 
         if (!from)
-                reader->parts.resolved = resolved && !json_is_null(resolved);
+                reader->parts.resolved = reader->parts.alone || (resolved && !json_is_null(resolved));
         if (!reader->parts.resolved && variables && !json_is_null(variables)) {
                 struct policy_mark mark = policy_enter_field(reader, variables, "variables");
 
@@ -256,7 +258,7 @@ static void fill_part(struct policy_reader *reader, struct policy_part *part, co
                 policy_leave(reader, mark);
         }
         part->order = reader->parts.n_loaded++;
-        if (!reader->base.r)
+        if (!reader->parts.alone && !reader->base.r)
                 read_includes(reader, part, &way);
 }
 
@@ -309,6 +311,11 @@ void policy_parts_read(struct policy_reader *reader, const char *path, const cha
                 policy_variables_replace(reader, reader->part->tree);
         }
         add_places(reader, reader->parts.copies, reader->parts.n_copies);
+}
+
+void policy_parts_read_alone(struct policy_reader *reader, const char *path, const char *bytes, size_t n) {
+        reader->parts.alone = true;
+        read_part(reader, path, bytes, n, NULL);
 }
 
 void policy_parts_deinit(struct policy_parts *parts) {

@@ -40,6 +40,7 @@ struct policy_parts {
         size_t n_steps; /* variables looked up; bounded */
         size_t n_made;  /* bytes that they became; bounded */
         unsigned n_loaded;
+        bool alone;    /* no policy, but a file in the same form: nothing is included or replaced */
         bool resolved; /* the text of read_source.c: nothing of it is replaced */
 };
 
@@ -49,6 +50,9 @@ struct policy_reader {
         struct policy_parts parts;
         const struct policy_part *part; /* being read */
         const struct policy_read_options *options;
+
+        const json_t **nodes; /* of the policy's rules, in their order */
+        size_t n_nodes;
 
         /* The order of the part that said it; the lowest wins. UINT_MAX: none. */
         unsigned base_order, fallback_order, on_error_order;
@@ -96,6 +100,8 @@ bool policy_errno(struct policy_reader *reader, const json_t *value, int *ret);
 bool policy_duration(struct policy_reader *reader, const json_t *value, bool may_be_negative, int64_t *ret);
 /* "16G", "512M", 4096: bytes. */
 bool policy_size(struct policy_reader *reader, const json_t *value, uint64_t *ret);
+/* Names of capabilities, one or a list: bit per capability. */
+uint64_t policy_capabilities(struct policy_reader *reader, const json_t *value);
 struct policy_pattern *policy_pattern(struct policy_reader *reader, const json_t *value);
 /* A file of whoever wrote the policy: absolute, also in the tree. NULL with a sentence. */
 char *policy_path(struct policy_reader *reader, const json_t *value);
@@ -105,6 +111,7 @@ void *policy_grow(struct policy_reader *reader, void **items, size_t *n, size_t 
 
 /* read_parts.c: the file at path ("-": standard input), or bytes when path is NULL, and all it includes. */
 void policy_parts_read(struct policy_reader *reader, const char *path, const char *bytes, size_t n);
+void policy_parts_read_alone(struct policy_reader *reader, const char *path, const char *bytes, size_t n);
 void policy_parts_deinit(struct policy_parts *parts);
 
 /* read_variables.c */

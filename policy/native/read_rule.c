@@ -160,8 +160,10 @@ static bool set_place(struct policy_reader *reader, struct policy_rule *rule, si
 
         snprintf(text, sizeof(text), "rules[%zu]", i);
         rule->line = reader->base.line;
+        rule->column = reader->base.column;
         if (json_is_string(file) && json_is_string(place)) {
                 rule->line = (unsigned)json_integer_value(json_array_get(origin, 2));
+                rule->column = (unsigned)json_integer_value(json_array_get(origin, 3));
                 rule->file = strdup(json_string_value(file));
                 rule->place = strdup(json_string_value(place));
         } else {
@@ -197,6 +199,7 @@ static bool set_source(struct policy_rule *rule, const json_t *value) {
 static void read_rule(struct policy_reader *reader, const json_t *value, size_t i) {
         struct policy *policy = reader->policy;
         struct policy_rule *rule;
+        const json_t **node;
         size_t n_errors = reader->base.n_errors;
 
         if (policy->n_rules == POLICY_RULES_MAX) {
@@ -205,9 +208,11 @@ static void read_rule(struct policy_reader *reader, const json_t *value, size_t 
                 reader_fail(&reader->base, POLICY_E_INVALID);
                 return;
         }
-        rule = policy_grow(reader, (void **)&policy->rules, &policy->n_rules, sizeof(*rule));
+        node = policy_grow(reader, (void **)&reader->nodes, &reader->n_nodes, sizeof(*node));
+        rule = node ? policy_grow(reader, (void **)&policy->rules, &policy->n_rules, sizeof(*rule)) : NULL;
         if (!rule)
                 return;
+        *node = value;
         if (!set_place(reader, rule, i) || !set_source(rule, value)) {
                 reader_fail(&reader->base, error_origin(-ENOMEM));
                 return;

@@ -125,7 +125,7 @@ static void put_resolved(const struct policy *policy, struct buf *to) {
                 put_text(policy->rules[i].file, to);
                 buf_putc(to, ',');
                 put_text(policy->rules[i].place, to);
-                buf_printf(to, ",%u]", policy->rules[i].line);
+                buf_printf(to, ",%u,%u]", policy->rules[i].line, policy->rules[i].column);
         }
         buf_puts(to, "]}");
 }

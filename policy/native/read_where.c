@@ -236,7 +236,7 @@ static void read_program(struct policy_reader *reader, const json_t *value, void
 static void add_address(struct policy_reader *reader, const json_t *value, void *to) {
         struct policy_where *where = to;
         const char *text = reader_text(&reader->base, value, "an address");
-        char error[256] = "", shown[READER_SHOWN];
+        char error[256] = "";
         struct policy_address address = { 0 }, *item;
         int r;
 
@@ -244,7 +244,7 @@ static void add_address(struct policy_reader *reader, const json_t *value, void 
                 return;
         r = address_parse(text, &address, error, sizeof(error));
         if (r == POLICY_E_INVALID) {
-                policy_bad(reader, "%s: %s", reader_quote(text, shown, sizeof(shown)), error);
+                policy_bad(reader, "%s", error);
                 return;
         }
         item = r ? NULL
@@ -352,7 +352,7 @@ static void add_capability(struct policy_reader *reader, const json_t *value, vo
         const char *text = reader_text(&reader->base, value, "a capability, such as CAP_SYS_ADMIN");
         char shown[READER_SHOWN], hint[READER_HINT], full[64];
         const char *names[64];
-        struct policy_where *where = to;
+        uint64_t *caps = to;
         int number;
 
         if (!text)
@@ -362,8 +362,7 @@ static void add_capability(struct policy_reader *reader, const json_t *value, vo
                 *c = (char)toupper((unsigned char)*c);
         number = capability_by_name(full);
         if (number >= 0 && number < 64) {
-                where->caps |= 1ull << number;
-                where->caps_set = true;
+                *caps |= 1ull << number;
                 return;
         }
         for (unsigned i = 0; i < capability_count() && i < 64; i++)
@@ -372,8 +371,18 @@ static void add_capability(struct policy_reader *reader, const json_t *value, vo
                    reader_hint(hint, sizeof(hint), diag_nearest(full, names, capability_count())));
 }
 
+uint64_t policy_capabilities(struct policy_reader *reader, const json_t *value) {
+        uint64_t caps = 0;
+
+        policy_each(reader, value, add_capability, &caps);
+        return caps;
+}
+
 static void read_capability(struct policy_reader *reader, const json_t *value, void *to) {
-        policy_each(reader, value, add_capability, to);
+        struct policy_where *where = to;
+
+        where->caps = policy_capabilities(reader, value);
+        where->caps_set = where->caps;
 }
 
 static void read_bits(struct policy_reader *reader, const json_t *value, void *to) {

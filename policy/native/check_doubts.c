@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What holds but is perhaps not meant: rules that never match, calls that do nearly the same as those of a
+ * rule and are not in it, files that are not there.
+ *
+ * A rule about `open` that leaves openat2 alone refuses nothing to who looks for a way; a redirected path
+ * that stat still shows as it was confuses programs. So siblings are named, unless another rule on the same
+ * paths has them.
+ */
+
+#include "policy/native/check.h"
+
+#include "base/error.h"
+#include "policy/native/calls.h"
+#include "policy/native/compile.h"
+#include "policy/native/facts.h"
+#include "policy/native/pattern.h"
+#include "syscalls/names.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define warn(check, id, field, ...) policy_check_say(check, DIAG_WARNING, id, field, __VA_ARGS__)
+#define note(check, id, field, ...) policy_check_say(check, DIAG_INFO, id, field, __VA_ARGS__)
+#define NAMES_MAX                   64
+
+struct names {
+        const char *items[NAMES_MAX];
+        size_t n;
+        char text[512];
+};
+
+static void add(struct names *names, const char *name) {
+        for (size_t i = 0; i < names->n; i++)
+                if (!strcmp(names->items[i], name))
+                        return;
+        if (names->n < NAMES_MAX)
+                names->items[names->n++] = name;
+}
+
+static const char *listed(struct names *names) {
+        return policy_check_list(names->items, names->n, names->text, sizeof(names->text));
+}
+
+/* ---- reach ---- */
+
+static void check_reach(struct policy_check *check, const struct policy_rule *rule) {
+        const struct arch *archs[5] = { arch_native() };
+        size_t n = 1 + arch_siblings(archs[0], archs + 1);
+        struct names never = { .n = 0 }, unreached = { .n = 0 };
+        bool reached = false;
+        const char *reason, *why = NULL;
+
+        for (size_t i = 0; i < rule->n_calls; i++) {
+                bool can = false, blocked = false, known = false;
+
+                for (size_t k = 0; k < n; k++) {
+                        enum policy_layer layer;
+
+                        if (syscall_number(archs[k], rule->calls[i]) < 0)
+                                continue;
+                        known = true;
+                        layer = policy_layer(check->policy, check->rule, archs[k], rule->calls[i], &reason);
+                        can |= layer == POLICY_IN_KERNEL || layer == POLICY_NOTIFIED;
+                        blocked |= layer == POLICY_UNREACHED;
+                        if (layer == POLICY_UNREACHED)
+                                why = reason;
+                }
+                reached |= can;
+                if (can || !known)
+                        continue;
+                add(blocked ? &unreached : &never, rule->calls[i]);
+        }
+        if (unreached.n)
+                warn(check, "policy-unreachable", "",
+                     "%s%s: the rules above decide %s already%s%s; move the rule up, or narrow theirs",
+                     reached ? "never reached for " : "never reached, for ", listed(&unreached),
+                     unreached.n == 1 ? "it" : "them", why ? ": " : "", why ? why : "");
+        if (never.n)
+                warn(check, "policy-never", "where",
+                     "never holds for %s on this machine: %s no such argument or constant; leave %s out",
+                     listed(&never), never.n == 1 ? "it has" : "they have", never.n == 1 ? "it" : "them");
+}
+
+/* ---- siblings ---- */
+
+static bool same_texts(struct policy_pattern *const *a, size_t n_a, struct policy_pattern *const *b,
+                       size_t n_b) {
+        if (n_a != n_b)
+                return false;
+        for (size_t i = 0; i < n_a; i++) {
+                bool found = false;
+
+                for (size_t k = 0; k < n_b && !found; k++)
+                        found = !strcmp(pattern_text(a[i]), pattern_text(b[k]));
+                if (!found)
+                        return false;
+        }
+        return true;
+}
+
+/* Does another rule speak of this call on the same paths, or on all? */
+static bool spoken_of(const struct policy_check *check, const struct policy_rule *rule, const char *call) {
+        for (size_t i = 0; i < check->policy->n_rules; i++) {
+                const struct policy_rule *other = &check->policy->rules[i];
+
+                if (!policy_rule_covers(other, call))
+                        continue;
+                if ((!other->where.n_paths && !other->where.n_addresses) ||
+                    same_texts(rule->where.paths, rule->where.n_paths, other->where.paths,
+                               other->where.n_paths))
+                        return true;
+        }
+        return false;
+}
+
+static bool exists_here(const char *call) {
+        const struct arch *archs[5] = { arch_native() };
+        size_t n = 1 + arch_siblings(archs[0], archs + 1);
+
+        for (size_t i = 0; i < n; i++)
+                if (syscall_number(archs[i], call) >= 0)
+                        return true;
+        return false;
+}
+
+static void first_word(const char *text, char *buf, size_t size) {
+        snprintf(buf, size, "%.*s", (int)strcspn(text, " "), text);
+}
+
+/* Calls of the narrowest families of the rule's calls that no rule speaks of. */
+static void missing_of_families(const struct policy_check *check, const struct policy_rule *rule,
+                                struct names *families, struct names *missing) {
+        char family[32];
+
+        for (size_t i = 0; i < rule->n_calls; i++) {
+                const struct policy_call *call = policy_call_by_name(rule->calls[i]);
+
+                if (!call)
+                        continue;
+                first_word(call->families, family, sizeof(family));
+                for (size_t k = 0; k < policy_families_n; k++)
+                        if (!strcmp(policy_families[k].name, family))
+                                add(families, policy_families[k].name);
+        }
+        for (size_t i = 0; i < policy_calls_n; i++) {
+                first_word(policy_calls[i].families, family, sizeof(family));
+                for (size_t k = 0; k < families->n; k++)
+                        if (!strcmp(families->items[k], family) && exists_here(policy_calls[i].name) &&
+                            !spoken_of(check, rule, policy_calls[i].name))
+                                add(missing, policy_calls[i].name);
+        }
+}
+
+static const struct policy_family *family_by_name(const char *name, size_t n) {
+        for (size_t i = 0; i < policy_families_n; i++)
+                if (!strncmp(policy_families[i].name, name, n) && !policy_families[i].name[n])
+                        return &policy_families[i];
+        return NULL;
+}
+
+static bool family_is_spoken_of(const struct policy_check *check, const struct policy_rule *rule,
+                                const char *family) {
+        for (size_t i = 0; i < policy_calls_n; i++)
+                if (policy_call_in_family(&policy_calls[i], family) && exists_here(policy_calls[i].name) &&
+                    spoken_of(check, rule, policy_calls[i].name))
+                        return true;
+        return false;
+}
+
+static void missing_families(const struct policy_check *check, const struct policy_rule *rule,
+                             const struct names *families, struct names *missing) {
+        for (size_t i = 0; i < families->n; i++) {
+                const struct policy_family *family = family_by_name(families->items[i],
+                                                                    strlen(families->items[i]));
+                const char *at = family && family->siblings ? family->siblings : "";
+
+                for (size_t n; *at; at += n + (at[n] == ' ')) {
+                        const struct policy_family *sibling;
+
+                        n = strcspn(at, " ");
+                        sibling = family_by_name(at, n);
+                        if (sibling && !family_is_spoken_of(check, rule, sibling->name))
+                                add(missing, sibling->name);
+                }
+        }
+}
+
+static bool changes_something(enum policy_action action) {
+        return action == POLICY_ERRNO || action == POLICY_KILL || action == POLICY_REDIRECT ||
+               action == POLICY_SUBSTITUTE;
+}
+
+static void check_siblings(struct policy_check *check, const struct policy_rule *rule) {
+        struct names families = { .n = 0 }, missing = { .n = 0 }, others = { .n = 0 };
+        bool net;
+
+        if (!changes_something(rule->action) || !rule->n_calls)
+                return;
+        missing_of_families(check, rule, &families, &missing);
+        if (missing.n)
+                warn(check, "policy-siblings", "syscalls",
+                     "%s %s nearly the same and no rule speaks of %s; write \"family: %s\" instead of single "
+                     "calls",
+                     listed(&missing), missing.n == 1 ? "does" : "do", missing.n == 1 ? "it" : "them",
+                     families.n == 1 ? families.items[0] : "files");
+        if (!rule->where.n_paths && !rule->where.n_addresses)
+                return;
+        missing_families(check, rule, &families, &others);
+        net = rule->where.n_addresses;
+        if (others.n)
+                warn(check, "policy-siblings", "family",
+                     "what the rule is about can still be reached by the calls of %s, which no rule with %s "
+                     "speaks of; \"family: %s\" has them all",
+                     listed(&others), net ? "this address" : "this path", net ? "net" : "files");
+}
+
+/* ---- the rest ---- */
+
+static void check_files(struct policy_check *check, const struct policy_rule *rule) {
+        if (rule->action == POLICY_SUBSTITUTE && rule->content != POLICY_TEXT && access(rule->text, R_OK))
+                warn(check, "policy-file", "do.substitute", "%s cannot be read: %s", rule->text,
+                     strerror(errno));
+}
+
+static void check_advisory(struct policy_check *check, const struct policy_rule *rule) {
+        bool needed = false;
+
+        for (size_t i = 0; i < rule->n_calls; i++) {
+                const struct policy_call *call = policy_call_by_name(rule->calls[i]);
+
+                needed |= !call || !(call->flags & POLICY_CALL_PERFORMED);
+        }
+        if (!rule->advisory)
+                return;
+        if (!needed || (!rule->where.n_paths && !rule->where.n_addresses && !rule->where.n_args))
+                note(check, "policy-advisory", "advisory",
+                     "the rule is enforced anyway; leave \"advisory\" out");
+        else
+                warn(check, "policy-advisory", "advisory",
+                     "a program that wants to can get past this rule; it is no protection");
+}
+
+static void check_mounts(struct policy_check *check) {
+        const struct policy *policy = check->policy;
+
+        for (size_t i = 0; i < policy->n_mounts; i++)
+                if (policy->mounts[i].kind == POLICY_BIND && access(policy->mounts[i].from, F_OK))
+                        warn(check, "policy-file", "binds", "%s: %s", policy->mounts[i].from,
+                             strerror(errno));
+}
+
+static void check_authority(struct policy_check *check) {
+        const struct policy *policy = check->policy;
+
+        for (size_t i = 0; i < policy->n_authority; i++) {
+                bool used = false;
+
+                for (size_t k = 0; k < policy->n_rules; k++) {
+                        const struct policy_emulation *emulation = policy->rules[k].emulation;
+
+                        used |= emulation && emulation->authority &&
+                                !strcmp(emulation->authority, policy->authority[i]);
+                }
+                if (!used)
+                        note(check, "policy-authority", "authority",
+                             "no rule needs the authority \"%s\"; leave it out", policy->authority[i]);
+        }
+}
+
+struct to_diags {
+        const struct policy *policy;
+        struct diags *diags;
+};
+
+static int say(void *data, enum diag_severity severity, const char *id, size_t rule, const char *field,
+               const char *text) {
+        const struct to_diags *to = data;
+        const char *file = to->diags->file;
+        char place[256];
+        int r;
+
+        if (rule == POLICY_NO_RULE) {
+                to->diags->file = to->policy->file;
+                r = diag_add(to->diags, severity, id, field, "%s", text);
+        } else {
+                const struct policy_rule *of = &to->policy->rules[rule];
+
+                to->diags->file = of->file;
+                snprintf(place, sizeof(place), "%s%s%s", of->place, *field ? "." : "", field);
+                r = diag_add_at(to->diags, severity, id, of->line, of->column, place, "%s", text);
+        }
+        to->diags->file = file;
+        return error_trace(r);
+}
+
+int policy_check_doubts(const struct policy *policy, struct diags *diags) {
+        struct to_diags to = { policy, diags };
+        struct policy_check check = { .policy = policy, .say = say, .data = &to, .rule = POLICY_NO_RULE };
+
+        check_mounts(&check);
+        check_authority(&check);
+        for (check.rule = 0; check.rule < policy->n_rules && !check.r; check.rule++) {
+                const struct policy_rule *rule = &policy->rules[check.rule];
+
+                check_reach(&check, rule);
+                check_siblings(&check, rule);
+                check_files(&check, rule);
+                check_advisory(&check, rule);
+        }
+        return error_trace(check.r);
+}
