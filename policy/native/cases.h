@@ -18,7 +18,7 @@ struct policy_expectation {
         bool action_set, value_set, where_set, delay_set;
         enum policy_action action;
         int64_t value;
-        char *text;                                       /* REDIRECT: target, SUBSTITUTE: the text or file */
+        char *text; /* REDIRECT: target, SUBSTITUTE: the text or file */
         const struct policy_emulation *emulation;
         char *rule; /* name; "" means none */
         bool notified;
@@ -63,7 +63,8 @@ static inline void policy_cases_cleanup(struct policy_cases **cases) {
 struct policy_case_result {
         bool passed;
         struct buf expected, got; /* "errno EPERM by rule no-reboot, notified"; only what was asked for */
-        char *disagreement; /* policy_match() and the compiled filter differ: a bug of ours; NULL: they agree */
+        char *disagreement; /* policy_match() and the compiled filter differ: a bug of ours; NULL: they agree
+                             */
 };
 void policy_case_result_deinit(struct policy_case_result *result);
 

@@ -3,8 +3,8 @@
  * Rules that cannot hold. What must stay true: a rule that comes through is carried out as it is written for
  * every call it names, or is marked by its author as advice.
  *
- * A decision on memory holds only where the supervisor carries the call out with the bytes that it looked at.
- * Where it cannot, the kernel would read them once more, and another thread may have changed them.
+ * A decision on memory holds only where the supervisor carries the call out with the bytes that it looked
+ * at. Where it cannot, the kernel would read them once more, and another thread may have changed them.
  */
 
 #include "policy/native/check.h"
@@ -49,9 +49,9 @@ const char *policy_check_list(const char *const *names, size_t n, char *buf, siz
         buf[0] = '\0';
         for (size_t i = 0; i < shown && at < size; i++)
                 at += (size_t)snprintf(buf + at, size - at, "%s%s",
-                                       !i              ? ""
+                                       !i           ? ""
                                        : i + 1 == n ? " and "
-                                                       : ", ",
+                                                    : ", ",
                                        names[i]);
         if (shown < n && at < size)
                 snprintf(buf + at, size - at, " and %zu more", n - shown);
@@ -122,7 +122,8 @@ static const char *safe_form(const char *call) {
         const struct policy_call *row = policy_call_by_name(call);
 
         if (row && policy_call_in_family(row, "exec"))
-                return "a program is kept from being started by \"binds\" over its file, or by refusing execve "
+                return "a program is kept from being started by \"binds\" over its file, or by refusing "
+                       "execve "
                        "and execveat altogether";
         if (row && row->flags & POLICY_CALL_PATH)
                 return "\"binds\", \"overlays\" and \"tmpfs\" change what a path leads to, and the kernel "
@@ -144,7 +145,10 @@ static void check_memory(struct policy_check *check, const struct policy_rule *r
 
                 if (flags & POLICY_CALL_PERFORMED || (!path && !address && !memory))
                         continue;
-                refuse(check, path ? "where.path" : address ? "where.address" : "where.args",
+                refuse(check,
+                       path      ? "where.path"
+                       : address ? "where.address"
+                                 : "where.args",
                        "%s cannot be decided by %s: it lies in the program's memory, which another thread "
                        "can change between our look and the kernel's, and callgate cannot carry %s out "
                        "itself; %s. \"advisory: true\" accepts that a program may get past the rule, \"do: "
@@ -189,11 +193,11 @@ static void check_captures(struct policy_check *check, const struct policy_rule 
         for (size_t i = 0; i < rule->where.n_paths; i++)
                 if (pattern_n_captures(rule->where.paths[i]) < highest) {
                         refuse(check, "do.redirect",
-                               "$%u: the pattern %s has %zu part%s in parentheses; write them, or $$ for a "
-                               "dollar",
+                               "$%u: the pattern %.60s has only %zu parts in parentheses; write them, or $$ "
+                               "for "
+                               "a dollar",
                                highest, pattern_text(rule->where.paths[i]),
-                               pattern_n_captures(rule->where.paths[i]),
-                               pattern_n_captures(rule->where.paths[i]) == 1 ? "" : "s");
+                               pattern_n_captures(rule->where.paths[i]));
                         return;
                 }
 }
@@ -211,9 +215,8 @@ static void check_redirect(struct policy_check *check, const struct policy_rule 
         have(rule, POLICY_CALL_PATH, &paths);
         have(rule, POLICY_CALL_ADDRESS, &addresses);
         if (paths.n && addresses.n) {
-                refuse(check, "do.redirect",
-                       "%s go to a path and %s to an address; write a rule for each kind", paths.names[0],
-                       addresses.names[0]);
+                refuse(check, "do.redirect", "%s takes a path and %s an address; write a rule for each kind",
+                       paths.names[0], addresses.names[0]);
         } else if (paths.n) {
                 if (*rule->text != '/' && *rule->text != '$')
                         refuse(check, "do.redirect",
@@ -270,7 +273,8 @@ static void check_emulate(struct policy_check *check, const struct policy_rule *
                                                           : "what is in \"family: files\" and \"net\"");
         if (emulation->wants_installed && rule->where.n_args)
                 refuse(check, "where.args",
-                       "the emulation %s must see all of its calls to be consistent; leave the conditions on "
+                       "the emulation %s must see all of its calls to be consistent; leave the conditions "
+                       "on "
                        "arguments out",
                        emulation->name);
         if (emulation->authority && !has_authority(check->policy, emulation->authority))
@@ -340,7 +344,8 @@ static void check_authority(struct policy_check *check) {
                 nearest = diag_nearest(word, policy_authorities, n);
                 snprintf(hint, sizeof(hint), "%s%s%s", nearest ? "did you mean " : "write ",
                          nearest ? nearest : policy_authorities[0], nearest ? "?" : " or nothing");
-                refuse(check, "authority", "nothing is called \"%.40s\" that could be given; %s", word, hint);
+                refuse(check, "authority", "nothing is called \"%.40s\" that could be given; %s", word,
+                       hint);
         }
 }
 

@@ -153,7 +153,7 @@ static const char *nearest_constant(const struct policy_rule *rule, const char *
         return diag_nearest(word, names, n);
 }
 
-static void check_value(struct policy_check *check, const struct policy_rule *rule,
+static bool check_value(struct policy_check *check, const struct policy_rule *rule,
                         const struct policy_arg *arg, const struct policy_value *value, const char *field) {
         const char *at = value->text ? value->text : "", *nearest;
         char word[64];
@@ -169,8 +169,9 @@ static void check_value(struct policy_check *check, const struct policy_rule *ru
                 refuse(check, field, "the argument \"%.40s\" of %s has no constant %s%s%s%s", arg->name,
                        rule->calls[0], word, nearest ? "; did you mean " : "; write it as a number",
                        nearest ? nearest : "", nearest ? "?" : "");
-                return;
+                return false;
         }
+        return true;
 }
 
 void policy_check_args(struct policy_check *check, const struct policy_rule *rule) {
@@ -182,8 +183,10 @@ void policy_check_args(struct policy_check *check, const struct policy_rule *rul
                 snprintf(field, sizeof(field), "where.args.%.64s", arg->name);
                 if (!check_name(check, rule, arg, field))
                         continue;
-                check_value(check, rule, arg, &arg->mask, field);
+                if (!check_value(check, rule, arg, &arg->mask, field))
+                        continue;
                 for (size_t k = 0; k < arg->n_values; k++)
-                        check_value(check, rule, arg, &arg->values[k], field);
+                        if (!check_value(check, rule, arg, &arg->values[k], field))
+                                break;
         }
 }

@@ -173,8 +173,8 @@ static bool family_is_spoken_of(const struct policy_check *check, const struct p
 static void missing_families(const struct policy_check *check, const struct policy_rule *rule,
                              const struct names *families, struct names *missing) {
         for (size_t i = 0; i < families->n; i++) {
-                const struct policy_family *family = family_by_name(families->items[i],
-                                                                    strlen(families->items[i]));
+                const struct policy_family *family =
+                        family_by_name(families->items[i], strlen(families->items[i]));
                 const char *at = family && family->siblings ? family->siblings : "";
 
                 for (size_t n; *at; at += n + (at[n] == ' ')) {
@@ -202,7 +202,8 @@ static void check_siblings(struct policy_check *check, const struct policy_rule 
         missing_of_families(check, rule, &families, &missing);
         if (missing.n)
                 warn(check, "policy-siblings", "syscalls",
-                     "%s %s nearly the same and no rule speaks of %s; write \"family: %s\" instead of single "
+                     "%s %s nearly the same and no rule speaks of %s; write \"family: %s\" instead of "
+                     "single "
                      "calls",
                      listed(&missing), missing.n == 1 ? "does" : "do", missing.n == 1 ? "it" : "them",
                      families.n == 1 ? families.items[0] : "files");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Case files: a list of cases, or an object with the list as "cases". The same trees, places and sentences as
- * for policies.
+ * Case files: a list of cases, or an object with the list as "cases". The same trees, places and sentences
+ * as for policies.
  */
 
 #include "policy/native/cases.h"
@@ -284,7 +284,8 @@ static void read_labels(struct policy_reader *reader, const json_t *value, void 
                 struct policy_mark mark = policy_enter_field(reader, label, name);
                 char *text = policy_copy_text(reader, label, "a text; put it in quotes");
                 size_t n = item->n_labels;
-                char **key = text ? policy_grow(reader, (void **)&item->label_names, &n, sizeof(*key)) : NULL;
+                char **key =
+                        text ? policy_grow(reader, (void **)&item->label_names, &n, sizeof(*key)) : NULL;
                 char **slot = key ? policy_grow(reader, (void **)&item->label_values, &item->n_labels,
                                                 sizeof(*slot))
                                   : NULL;
@@ -416,12 +417,24 @@ static void read_before(struct policy_reader *reader, const json_t *value, void 
 }
 
 static const struct policy_field fields[] = {
-        { "name", read_name },       { "arch", read_before },    { "bits", read_before },
-        { "call", read_before },     { "args", read_args },      { "path", read_path },
-        { "address", read_address }, { "program", read_program }, { "uid", read_uid },
-        { "gid", read_gid },         { "capability", read_capabilities }, { "labels", read_labels },
-        { "process", read_process }, { "repeat", read_repeat },  { "every", read_every },
-        { "expect", read_expect },   { "rule", read_rule },      { "where", read_where },
+        { "name", read_name },
+        { "arch", read_before },
+        { "bits", read_before },
+        { "call", read_before },
+        { "args", read_args },
+        { "path", read_path },
+        { "address", read_address },
+        { "program", read_program },
+        { "uid", read_uid },
+        { "gid", read_gid },
+        { "capability", read_capabilities },
+        { "labels", read_labels },
+        { "process", read_process },
+        { "repeat", read_repeat },
+        { "every", read_every },
+        { "expect", read_expect },
+        { "rule", read_rule },
+        { "where", read_where },
         { "delay", read_delay },
 };
 
