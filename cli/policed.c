@@ -117,6 +117,8 @@ static int keep_variables(struct policed *policed) {
         policed->variables = BUF_INIT(MESSAGE_LINES_MAX);
         for (size_t i = 0; i < policed->options->n_variables; i++)
                 buf_printf(&policed->variables, "%s\n", policed->options->variables[i]);
+        for (size_t i = 0; i < policed->options->n_labels; i++)
+                buf_printf(&policed->variables, "--label=%s\n", policed->options->labels[i]);
         if (policed->state)
                 buf_printf(&policed->variables, "--state=%s\n", policed->state);
         if (policed->variables.error) {
@@ -172,6 +174,23 @@ static int tell_changes(struct policed *policed, struct buf *json) {
         return 0;
 }
 
+static void put_message(struct buf *to, const char *name, const char *message) {
+        buf_escape(to, name, strlen(name));
+        buf_puts(to, ": ");
+        buf_escape(to, message, strlen(message));
+        buf_putc(to, '\n');
+}
+
+/* What the policy's author wanted to be said about the rules that were used. */
+static void put_messages(struct policed *policed, struct buf *to) {
+        for (size_t i = 0; i < policed->policy->n_rules; i++) {
+                const struct policy_rule *rule = &policed->policy->rules[i];
+
+                if (rule->message && policed_report_has_rule(policed->report, rule->name))
+                        put_message(to, rule->name, rule->message);
+        }
+}
+
 static int print_report(struct policed *policed, const struct ledger *ledger) {
         struct buf text = BUF_INIT(0), changes = BUF_INIT(0);
         int r = tell_changes(policed, policed->options->json ? &changes : NULL);
@@ -185,6 +204,8 @@ static int print_report(struct policed *policed, const struct ledger *ledger) {
                     : policed_report_print(policed->report, ledger, &text);
         buf_deinit(&changes);
 
+        if (!policed->options->json)
+                put_messages(policed, &text);
         if (r)
                 r = say_trouble(r, "result");
         else if (policed->options->json || policed_report_n_rows(policed->report) > 0)

@@ -13,6 +13,8 @@ struct policed_options {
         const char *policy_path;
         const char *const *variables; /* "name=value" */
         size_t n_variables;
+        const char *const *labels; /* "name=value" */
+        size_t n_labels;
         const char *state_path;   /* --state: of `emulate: root` */
         const char *answers_path; /* --answers: rules made of what was answered with "always" */
         const char *events_path;

@@ -81,6 +81,13 @@ size_t policed_report_n_rows(const struct policed_report *report) {
         return report->n;
 }
 
+bool policed_report_has_rule(const struct policed_report *report, const char *name) {
+        for (size_t i = 0; i < report->n; i++)
+                if (strncmp(report->rows[i].rule, name, EVENT_RULE_MAX - 1) == 0)
+                        return true;
+        return false;
+}
+
 const char *policed_answer_text(const struct event *event, char *buf, size_t size) {
         const char *name;
 

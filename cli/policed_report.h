@@ -16,6 +16,7 @@ int policed_report_new(bool all, unsigned width, struct policed_report **ret);
 struct policed_report *policed_report_free(struct policed_report *report);
 int policed_report_add(struct policed_report *report, const struct event *event);
 size_t policed_report_n_rows(const struct policed_report *report);
+bool policed_report_has_rule(const struct policed_report *report, const char *name);
 int policed_report_print(struct policed_report *report, const struct ledger *ledger, struct buf *to);
 /* overlays: elements of a JSON list, one for each overlay, what was changed under it. */
 int policed_report_print_json(struct policed_report *report, const struct ledger *ledger,

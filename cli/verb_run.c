@@ -32,6 +32,7 @@ static const char help[] =
         "  -p, --profile FILE  seccomp profile: OCI or docker JSON ('-': standard input)\n"
         "      --policy FILE   policy: YAML or JSON ('-': standard input)\n"
         "      --var NAME=VALUE  a variable of the policy\n"
+        "      --label NAME=VALUE  a label for 'where: labels'\n"
         "      --state FILE    what 'emulate: root' remembers, from one run to the next\n"
         "      --answers FILE  where what was answered with 'always' is written as rules\n"
         "      --all           list also calls that no rule decided\n"
@@ -47,28 +48,28 @@ static const char help[] =
 struct run {
         const char *profile_path, *events_path;
         struct policed_options policed;
-        const char **variables; /* owned; the texts are argv's */
+        const char **variables, **labels; /* owned; the texts are argv's */
         bool quiet, detach;
         struct refusals refusals;
 };
 
-static int add_variable(struct run *run, const char *text) {
+static int add_text(const char ***texts, size_t *n, const char *option, const char *text) {
         const char **grown;
 
-        if (!strchr(text, '='))
-                return say_usage("run", "--var %s: NAME=VALUE is expected", text);
-        grown = realloc(run->variables, (run->policed.n_variables + 1) * sizeof(*grown));
+        if (!strchr(text, '=') || text[0] == '=' || strchr(text, '\n'))
+                return say_usage("run", "%s %s: NAME=VALUE is expected, on one line", option, text);
+        grown = realloc(*texts, (*n + 1) * sizeof(*grown));
         if (!grown)
-                return say_trouble(error_origin(-ENOMEM), "--var");
-        run->variables = grown;
-        grown[run->policed.n_variables++] = text;
-        run->policed.variables = grown;
+                return say_trouble(error_origin(-ENOMEM), option);
+        *texts = grown;
+        grown[(*n)++] = text;
         return 0;
 }
 
 /* Options that only a policy understands. */
 static const char *policy_option_of(const struct run *run) {
         return run->policed.n_variables > 0 ? "--var"
+               : run->policed.n_labels > 0  ? "--label"
                : run->policed.state_path    ? "--state"
                : run->policed.answers_path  ? "--answers"
                : run->policed.all           ? "--all"
@@ -93,11 +94,12 @@ static int check(struct run *run, bool has_command) {
 }
 
 static int parse(struct run *run, int argc, char **argv) {
-        enum { EVENTS = 256, DETACH, POLICY, VARIABLE, STATE, ANSWERS, ALL, JSON };
+        enum { EVENTS = 256, DETACH, POLICY, VARIABLE, LABEL, STATE, ANSWERS, ALL, JSON };
         static const struct option options[] = {
                 { "profile", required_argument, NULL, 'p' },
                 { "policy", required_argument, NULL, POLICY },
                 { "var", required_argument, NULL, VARIABLE },
+                { "label", required_argument, NULL, LABEL },
                 { "state", required_argument, NULL, STATE },
                 { "answers", required_argument, NULL, ANSWERS },
                 { "events", required_argument, NULL, EVENTS },
@@ -119,7 +121,12 @@ static int parse(struct run *run, int argc, char **argv) {
                         run->policed.policy_path = optarg;
                         break;
                 case VARIABLE:
-                        r = add_variable(run, optarg);
+                        r = add_text(&run->variables, &run->policed.n_variables, "--var", optarg);
+                        if (r)
+                                return r;
+                        break;
+                case LABEL:
+                        r = add_text(&run->labels, &run->policed.n_labels, "--label", optarg);
                         if (r)
                                 return r;
                         break;
@@ -157,6 +164,8 @@ static int parse(struct run *run, int argc, char **argv) {
 
 static int run_policed(struct run *run, char **command) {
         run->policed.command = command;
+        run->policed.variables = run->variables;
+        run->policed.labels = run->labels;
         run->policed.events_path = run->events_path;
         run->policed.quiet = run->quiet;
         run->policed.detach = run->detach;
@@ -202,5 +211,6 @@ int verb_run(int argc, char **argv) {
                 r = 0;
         refusals_close(&run.refusals);
         free(run.variables);
+        free(run.labels);
         return r;
 }

@@ -366,6 +366,8 @@ static int begin_policing(struct client *client) {
         }
         if (!r)
                 client->options.policing = policing;
+        for (size_t i = 0; !r && i < client->reload.n_labels; i++)
+                r = policing_add_label(policing, client->reload.labels[i]);
         return error_trace(r);
 }
 

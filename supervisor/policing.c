@@ -44,7 +44,9 @@ struct policing {
         struct in_force *current;
         struct kept_state *states;
         size_t n_states;
-        struct asks *asks; /* borrowed */
+        struct asks *asks;                        /* borrowed */
+        const char **label_names, **label_values; /* owned */
+        size_t n_labels;
 };
 
 /* ---- policies ---- */
@@ -164,6 +166,12 @@ struct policing *policing_free(struct policing *policing) {
                 free(policing->states[i].options);
         }
         free(policing->states);
+        for (size_t i = 0; i < policing->n_labels; i++) {
+                free((char *)(uintptr_t)policing->label_names[i]);
+                free((char *)(uintptr_t)policing->label_values[i]);
+        }
+        free(policing->label_names);
+        free(policing->label_values);
         pthread_mutex_destroy(&policing->lock);
         free(policing);
         return NULL;
@@ -253,7 +261,10 @@ static uint64_t monotonic_ns(void) {
         return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static void begin_facts(struct call *call, struct policy_counts *counts) {
+static void begin_facts(const struct policing *policing, struct call *call, struct policy_counts *counts) {
+        call->facts.label_names = policing->label_names;
+        call->facts.label_values = policing->label_values;
+        call->facts.n_labels = policing->n_labels;
         call->facts.arch = call->arch;
         call->facts.call = call->name;
         memcpy(call->facts.args, call->args, sizeof(call->facts.args));
@@ -376,7 +387,7 @@ int policing_run(struct policing *policing, struct call *call, uint32_t base) {
                 r = multiplex_unpack(call);
                 if (r)
                         return target_error(call, r);
-                begin_facts(call, in_force->counts);
+                begin_facts(policing, call, in_force->counts);
                 r = call->name ? policy_match(in_force->policy, &call->facts, &call->verdict) : 0;
                 if (r)
                         return target_error(call, r);
@@ -402,7 +413,30 @@ int policing_run(struct policing *policing, struct call *call, uint32_t base) {
         return target_error(call, emulate_call(call));
 }
 
-void policing_answer_error(struct policing *policing, struct call *call) {
+int policing_add_label(struct policing *policing, const char *label) {
+        const char *equals = strchr(label, '=');
+        const char **names = realloc(policing->label_names, (policing->n_labels + 1) * sizeof(*names)),
+                   **values;
+
+        if (!equals || !names)
+                return error_origin(equals ? -ENOMEM : -EINVAL);
+        policing->label_names = names;
+        values = realloc(policing->label_values, (policing->n_labels + 1) * sizeof(*values));
+        if (!values)
+                return error_origin(-ENOMEM);
+        policing->label_values = values;
+        names[policing->n_labels] = strndup(label, (size_t)(equals - label));
+        values[policing->n_labels] = strdup(equals + 1);
+        if (!names[policing->n_labels] || !values[policing->n_labels]) {
+                free((char *)(uintptr_t)names[policing->n_labels]);
+                free((char *)(uintptr_t)values[policing->n_labels]);
+                return error_origin(-ENOMEM);
+        }
+        policing->n_labels++;
+        return 0;
+}
+
+void policing_answer_error(struct policing *policing, struct call *call, int r) {
         const struct policy *policy;
 
         pthread_mutex_lock(&policing->lock);
@@ -410,6 +444,10 @@ void policing_answer_error(struct policing *policing, struct call *call) {
         pthread_mutex_unlock(&policing->lock);
         if (policy->error_kill)
                 answer_kill(call);
+        else if (r == -ENOMEM)
+                answer_errno(call, ENOMEM);
+        else if (r == -EMFILE || r == -ENFILE)
+                answer_errno(call, ENFILE);
         else
                 answer_errno(call, policy->error_errno ? policy->error_errno : EPERM);
 }

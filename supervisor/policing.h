@@ -30,8 +30,12 @@ int policing_replace(struct policing *policing, struct policy *policy, char *err
  */
 int policing_run(struct policing *policing, struct call *call, uint32_t base);
 
-/* After policing_run() returned a negative errno: the answer that `on-error` asks for. */
-void policing_answer_error(struct policing *policing, struct call *call);
+/* After policing_run() returned -errno r: the answer that `on-error` asks for; a want of memory or
+ * descriptors of ours is said as what it is (ENOMEM, ENFILE). */
+void policing_answer_error(struct policing *policing, struct call *call, int r);
+
+/* What a session is labelled with: "name=value", for `where: labels`. Copied. */
+int policing_add_label(struct policing *policing, const char *label);
 
 /* State of an emulation, for supervisor/emulate/emulate.h. */
 void *policing_state(struct policing *policing, const char *name, const struct policy_rule *rule);

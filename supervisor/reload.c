@@ -26,24 +26,44 @@ static void put_diags(const struct diags *diags, struct buf *lines) {
         free(text);
 }
 
-static int split_lines(const char *text, size_t n, char ***ret, size_t *ret_n) {
-        const char *end = text + n;
+static int add_text(char ***texts, size_t *n, char *text) {
+        char **grown = realloc(*texts, (*n + 1) * sizeof(*grown));
 
-        while (text < end) {
+        if (!grown || !text) {
+                free(text);
+                return error_origin(-ENOMEM);
+        }
+        *texts = grown;
+        grown[(*n)++] = text;
+        return 0;
+}
+
+/* One of `variables` of HELLO (proto/PROTOCOL.md). */
+static int take_line(struct reload *reload, const char *line, size_t n) {
+        static const char state[] = "--state=", label[] = "--label=";
+        const size_t prefix = sizeof(state) - 1;
+
+        if (n > prefix && strncmp(line, label, prefix) == 0)
+                return add_text(&reload->labels, &reload->n_labels, strndup(line + prefix, n - prefix));
+        if (n <= prefix || strncmp(line, state, prefix) != 0)
+                return add_text(&reload->variables, &reload->n_variables, strndup(line, n));
+        free(reload->state);
+        reload->state = strndup(line + prefix, n - prefix);
+        return reload->state ? 0 : error_origin(-ENOMEM);
+}
+
+static int take_lines(struct reload *reload, const char *text, size_t n) {
+        const char *end = text + n;
+        int r = 0;
+
+        while (!r && text < end) {
                 const char *newline = memchr(text, '\n', (size_t)(end - text));
                 size_t length = (size_t)((newline ? newline : end) - text);
-                char **grown = realloc(*ret, (*ret_n + 1) * sizeof(*grown));
 
-                if (!grown)
-                        return error_origin(-ENOMEM);
-                *ret = grown;
-                grown[*ret_n] = strndup(text, length);
-                if (!grown[*ret_n])
-                        return error_origin(-ENOMEM);
-                (*ret_n)++;
+                r = take_line(reload, text, length);
                 text += length + 1;
         }
-        return 0;
+        return r;
 }
 
 static int read_json(const char *json, size_t n, struct buf *lines, struct policy **ret) {
@@ -59,30 +79,10 @@ static int read_json(const char *json, size_t n, struct buf *lines, struct polic
         return error_trace(r);
 }
 
-/* The one line that is no variable: a name that none can have (proto/PROTOCOL.md). */
-static void take_state(struct reload *reload) {
-        static const char prefix[] = "--state=";
-
-        for (size_t i = 0; i < reload->n_variables; i++)
-                if (strncmp(reload->variables[i], prefix, sizeof(prefix) - 1) == 0) {
-                        char *line = reload->variables[i];
-
-                        /* Out of sight of the reader, and still owned. */
-                        reload->n_variables--;
-                        reload->variables[i] = reload->variables[reload->n_variables];
-                        reload->variables[reload->n_variables] = line;
-                        reload->n_hidden = 1;
-                        reload->state = line + sizeof(prefix) - 1;
-                        return;
-                }
-}
-
 int reload_init(struct reload *reload, const char *json, size_t n_json, const char *path, size_t n_path,
                 const char *variables, size_t n_variables, struct buf *lines) {
-        int r = split_lines(variables, n_variables, &reload->variables, &reload->n_variables);
+        int r = take_lines(reload, variables, n_variables);
 
-        if (!r)
-                take_state(reload);
         if (!r && n_path > 0) {
                 reload->path = strndup(path, n_path);
                 r = reload->path ? 0 : error_origin(-ENOMEM);
@@ -95,9 +95,13 @@ int reload_init(struct reload *reload, const char *json, size_t n_json, const ch
 }
 
 void reload_deinit(struct reload *reload) {
-        for (size_t i = 0; i < reload->n_variables + reload->n_hidden; i++)
+        for (size_t i = 0; i < reload->n_variables; i++)
                 free(reload->variables[i]);
         free(reload->variables);
+        for (size_t i = 0; i < reload->n_labels; i++)
+                free(reload->labels[i]);
+        free(reload->labels);
+        free(reload->state);
         free(reload->path);
         policy_free(reload->installed);
         policy_free(reload->current);

@@ -13,12 +13,14 @@
 #include "supervisor/policing.h"
 
 struct reload {
-        char *path;                   /* absolute; NULL: it cannot be read again */
-        char **variables;             /* "name=value" */
-        size_t n_variables, n_hidden; /* those behind are kept, but are none */
-        const char *state;            /* into variables; NULL: as the policy says */
-        struct policy *installed;     /* what the running filter was made of */
-        struct policy *current;       /* as last put in force: a copy of our own, for comparing */
+        char *path;       /* absolute; NULL: it cannot be read again */
+        char **variables; /* "name=value" */
+        size_t n_variables;
+        char **labels; /* "name=value" */
+        size_t n_labels;
+        char *state;              /* NULL: as the policy says */
+        struct policy *installed; /* what the running filter was made of */
+        struct policy *current;   /* as last put in force: a copy of our own, for comparing */
 };
 
 /* All given texts are copied. json is the policy at the start. 0, POLICY_E_INVALID with lines, -errno. */

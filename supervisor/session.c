@@ -386,7 +386,7 @@ static int call_police(struct session *session, struct call *call) {
                 if (r == CALL_E_GONE)
                         answer_errno(call, EINTR);
                 else
-                        policing_answer_error(session->policing, call);
+                        policing_answer_error(session->policing, call, r);
         }
         call_note_answer(call);
         return r == CALL_E_GONE ? 0 : r;
