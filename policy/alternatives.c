@@ -68,6 +68,15 @@ static const struct multiplexed *find_multiplexed(const char *name) {
         return NULL;
 }
 
+bool multiplexed_call(size_t i, const char **ret_through, const char **ret_name, uint32_t *ret_call) {
+        if (i >= sizeof(multiplexed) / sizeof(multiplexed[0]))
+                return false;
+        *ret_through = multiplexed[i].through;
+        *ret_name = multiplexed[i].name;
+        *ret_call = multiplexed[i].call;
+        return true;
+}
+
 bool rule_numbers(const struct arch *arch, const char *name, uint32_t *ret_nr, int *ret_through) {
         const struct multiplexed *how = find_multiplexed(name);
         int nr = syscall_number(arch, name);

@@ -59,3 +59,7 @@ bool alternatives_suit_libseccomp(const struct alternative *alternatives, size_t
  * socketcall or ipc only. *ret_through is the number of socketcall or ipc when it goes there too, else -1.
  * False when the architecture has no such call. */
 bool rule_numbers(const struct arch *arch, const char *name, uint32_t *ret_nr, int *ret_through);
+
+/* Calls that older ABIs pass through socketcall or ipc: the i-th of them; false beyond the last. *ret_call
+ * is the first argument there (of ipc only its lower 16 bits count). */
+bool multiplexed_call(size_t i, const char **ret_through, const char **ret_name, uint32_t *ret_call);

@@ -7,6 +7,7 @@
 #include "policy/program.h"
 
 #include <linux/seccomp.h>
+#include <string.h>
 
 size_t program_emit(struct program *program, struct sock_filter insn) {
         if (program->n == FILTER_MAX) {
@@ -112,13 +113,14 @@ static void emit_condition(struct program *program, const struct condition *cond
         }
 }
 
-/* At most 6 * 6 + 1 instructions, so short jumps reach its end. */
-void program_alternative(struct program *program, const struct alternative *alternative, unsigned bits) {
+/* Five instructions each at most, so short jumps reach the end. */
+void program_conditions(struct program *program, const struct condition *conditions, const uint8_t *bits,
+                        size_t n, uint32_t action) {
         size_t start = program->n;
 
-        for (size_t i = 0; i < alternative->n_conditions; i++)
-                emit_condition(program, &alternative->conditions[i], bits);
-        program_return(program, alternative->action);
+        for (size_t i = 0; i < n; i++)
+                emit_condition(program, &conditions[i], bits[i]);
+        program_return(program, action);
         for (size_t i = start; i < program->n; i++) {
                 struct sock_filter *insn = &program->insns[i];
 
@@ -129,4 +131,12 @@ void program_alternative(struct program *program, const struct alternative *alte
                 if (insn->jf == FAIL)
                         insn->jf = (uint8_t)(program->n - i - 1);
         }
+}
+
+void program_alternative(struct program *program, const struct alternative *alternative, unsigned bits) {
+        uint8_t each[PROFILE_ARGS_MAX];
+
+        memset(each, (int)bits, sizeof(each));
+        program_conditions(program, alternative->conditions, each, alternative->n_conditions,
+                           alternative->action);
 }

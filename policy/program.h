@@ -23,5 +23,9 @@ size_t program_jump(struct program *program);
 size_t program_if(struct program *program, uint16_t op, uint32_t k);
 void program_land(struct program *program, size_t jump);
 
+/* Conditions, each on so many bits, and what is returned when all hold; when one does not, execution goes on
+ * behind it. At most 48 of them. */
+void program_conditions(struct program *program, const struct condition *conditions, const uint8_t *bits,
+                        size_t n, uint32_t action);
 /* All conditions of an alternative and its action; when one does not hold, execution goes on behind it. */
 void program_alternative(struct program *program, const struct alternative *alternative, unsigned bits);

@@ -30,3 +30,13 @@ enum policy_layer policy_layer(const struct policy *policy, size_t rule, const s
  * 4096 instructions.
  */
 int policy_compile(const struct policy *policy, struct filter *ret);
+/* For these architectures, which need not be this machine's. */
+int policy_compile_for(const struct policy *policy, const struct arch *const *archs, size_t n,
+                       struct filter *ret);
+
+/*
+ * Ways around the rules, closed where no rule speaks of the call: io_uring carries out calls that no filter
+ * sees, and open_by_handle_at opens files without a path. NULL, or why the call is refused with *ret_errno
+ * although base or fallback would let it pass; static storage.
+ */
+const char *policy_closes(const struct policy *policy, const char *call, int *ret_errno);

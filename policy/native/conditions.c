@@ -12,7 +12,6 @@
 #include "policy/native/policy.h"
 
 #include "base/error.h"
-#include "policy/native/calls.h"
 #include "syscalls/names.h"
 #include "syscalls/table.h"
 

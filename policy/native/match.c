@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "policy/alternatives.h"
 #include "policy/native/address.h"
+#include "policy/native/compile.h"
 #include "policy/native/facts.h"
 #include "policy/native/pattern.h"
 #include "policy/native/plan.h"
@@ -326,8 +327,8 @@ static void decided_by_profile(uint32_t action, struct policy_verdict *verdict) 
 /* A number that no architecture has. Calls without a name are like it: profiles speak of names too. */
 #define NO_CALL 0x3fffffffu
 
-static void decided_by_none(const struct policy *policy, const struct policy_facts *facts,
-                            struct policy_verdict *verdict) {
+static void decided_below(const struct policy *policy, const struct policy_facts *facts,
+                          struct policy_verdict *verdict) {
         bool x32 = facts->arch->audit == ARCH_X32;
         uint32_t nr = NO_CALL;
         int through;
@@ -342,6 +343,19 @@ static void decided_by_none(const struct policy *policy, const struct policy_fac
         decided_by_profile(match_call(policy->base, x32 ? AUDIT_ARCH_X86_64 : facts->arch->audit, nr,
                                       facts->args, NULL),
                            verdict);
+}
+
+static void decided_by_none(const struct policy *policy, const struct policy_facts *facts,
+                            struct policy_verdict *verdict) {
+        int error;
+
+        decided_below(policy, facts, verdict);
+        if (verdict->action != POLICY_ALLOW && verdict->action != POLICY_LOG)
+                return;
+        if (facts->call && policy_closes(policy, facts->call, &error)) {
+                verdict->action = POLICY_ERRNO;
+                verdict->value = error;
+        }
 }
 
 static int match_plan(const struct policy *policy, const struct plan *plan, struct policy_facts *facts,
@@ -378,28 +392,23 @@ static int match_plan(const struct policy *policy, const struct plan *plan, stru
 }
 
 int policy_match(const struct policy *policy, struct policy_facts *facts, struct policy_verdict *ret) {
-        const struct plan *plan = NULL;
-        struct plan made = { 0 };
-        bool none = true;
+        const struct plan *plan;
+        struct plan made;
         int r = 0;
 
         *ret = (struct policy_verdict){ .delay_ns = facts->stopped.delay_ns,
                                         .judged = facts->stopped.judged };
-        if (facts->call)
-                plan = policy_plans_find(policy->plans, facts->arch, facts->call, &none);
-        if (!plan && !none) {
-                r = plan_make(policy, facts->arch, facts->call, &made);
+        if (facts->call) {
+                r = plan_of(policy, facts->arch, facts->call, &made, &plan);
                 if (r)
                         return error_trace(r);
-                plan = &made;
-        }
-        if (plan)
                 r = match_plan(policy, plan, facts, ret);
+                plan_deinit(&made);
+        }
         if (!r && !ret->rule) {
                 ret->n_captures = 0;
                 decided_by_none(policy, facts, ret);
         }
-        plan_deinit(&made);
         return r;
 }
 

@@ -248,9 +248,12 @@ static int compare_plan(const void *key, const void *plan) {
         return strcmp(key, ((const struct plan *)plan)->call);
 }
 
-const struct plan *policy_plans_find(const struct policy_plans *plans, const struct arch *arch,
-                                     const char *call, bool *ret_none) {
-        *ret_none = false;
+int plan_of(const struct policy *policy, const struct arch *arch, const char *call, struct plan *made,
+            const struct plan **ret) {
+        const struct policy_plans *plans = policy->plans;
+
+        *made = (struct plan){ .call = call };
+        *ret = made;
         for (size_t i = 0; plans && i < plans->n_archs; i++) {
                 const struct plan *found;
 
@@ -259,8 +262,9 @@ const struct plan *policy_plans_find(const struct policy_plans *plans, const str
                 found = plans->archs[i].n ? bsearch(call, plans->archs[i].plans, plans->archs[i].n,
                                                     sizeof(struct plan), compare_plan)
                                           : NULL;
-                *ret_none = !found;
-                return found;
+                if (found)
+                        *ret = found;
+                return 0;
         }
-        return NULL;
+        return error_trace(plan_make(policy, arch, call, made));
 }

@@ -44,6 +44,8 @@ int plan_calls(const struct policy *policy, const char ***ret, size_t *ret_n);
  * when all else is done. Without it matching is right, but slow. */
 int policy_prepare(struct policy *policy);
 struct policy_plans *policy_plans_free(struct policy_plans *plans);
-/* NULL: not prepared, another architecture's, or no rule speaks of the call (then *ret_none). */
-const struct plan *policy_plans_find(const struct policy_plans *plans, const struct arch *arch,
-                                     const char *call, bool *ret_none);
+
+/* The plan that is kept, or one made now in *made, which the caller deinits in any case. *ret is empty where
+ * no rule speaks of the call, never NULL. */
+int plan_of(const struct policy *policy, const struct arch *arch, const char *call, struct plan *made,
+            const struct plan **ret);
