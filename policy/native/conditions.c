@@ -12,6 +12,7 @@
 #include "policy/native/policy.h"
 
 #include "base/error.h"
+#include "policy/native/calls.h"
 #include "syscalls/names.h"
 #include "syscalls/table.h"
 
@@ -450,7 +451,6 @@ static bool call_exists(const struct arch *arch, const char *call) {
         return rule_numbers(arch, call, &nr, &through);
 }
 
-/* The conditions on registers, or those on memory. */
 /* What an emulation has to do with the call: any of its rows. */
 static void want(struct list *list, const struct policy_emulation *emulation, const struct arch *arch,
                  const char *call) {
@@ -472,6 +472,7 @@ static void want(struct list *list, const struct policy_emulation *emulation, co
         free(by.items);
 }
 
+/* The conditions on registers, or those on memory. */
 static int make(const struct policy_rule *rule, const struct arch *arch, const char *call, bool in_memory,
                 struct list *list, bool *ret_memory) {
         const struct policy_where *where = &rule->where;
