@@ -420,8 +420,12 @@ Test(native_compile, many_rules_are_small) {
 
         strcpy(text, RULES);
         for (size_t n = 0; n < 200; n++) {
-                name = syscall_next(arch, &cursor, &nr);
-                other = syscall_next(arch, &cursor, &nr);
+                do
+                        name = syscall_next(arch, &cursor, &nr);
+                while (strstr(name, "sigreturn"));
+                do
+                        other = syscall_next(arch, &cursor, &nr);
+                while (strstr(other, "sigreturn"));
                 if (n % 2)
                         sprintf(text + strlen(text),
                                 "  - { syscalls: [%s, %s], where: { args: { arg%zu: %zu } }, do: { errno: "
