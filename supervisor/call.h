@@ -82,6 +82,9 @@ struct call {
         int how_error;
         struct sockaddr_storage address; /* POLICY_FACT_ADDRESS: our copy */
         socklen_t n_address;
+        bool address_given;
+        int address_error; /* what the kernel would say of the address; 0: nothing */
+        bool address_path; /* it is a Unix path, and leads to paths[0] */
         char program[512]; /* POLICY_FACT_PROGRAM */
         struct view view;
         bool matched; /* the verdict stands; set before an emulator runs */
