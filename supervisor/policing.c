@@ -21,6 +21,7 @@
 #include "policy/native/calls.h"
 #include "supervisor/authority.h"
 #include "supervisor/emulate/emulate.h"
+#include "supervisor/emulate/net.h"
 #include "supervisor/emulate/paths.h"
 #include "supervisor/multiplex.h"
 #include "supervisor/session.h"
@@ -241,8 +242,11 @@ static int fetch_process(struct call *call) {
 }
 
 static int (*const fetchers[POLICY_N_FACTS])(struct call *call) = {
-        [POLICY_FACT_PATHS] = paths_fetch,     [POLICY_FACT_MEMORY_ARGS] = paths_fetch_memory_args,
-        [POLICY_FACT_PROGRAM] = fetch_program, [POLICY_FACT_CREDENTIALS] = fetch_credentials,
+        [POLICY_FACT_PATHS] = paths_fetch,
+        [POLICY_FACT_ADDRESS] = net_fetch,
+        [POLICY_FACT_MEMORY_ARGS] = paths_fetch_memory_args,
+        [POLICY_FACT_PROGRAM] = fetch_program,
+        [POLICY_FACT_CREDENTIALS] = fetch_credentials,
         [POLICY_FACT_PROCESS] = fetch_process,
 };
 

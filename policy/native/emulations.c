@@ -161,6 +161,9 @@ static const struct policy_option mount_options[] = {
 const struct policy_emulation policy_emulations[] = {
         { "identity", "carried out for the task exactly as the kernel would: for tests and measurements",
           "*", no_options, false, NULL },
+        { "addresses",
+          "getsockname and getpeername show what the program asked for, where a rule redirected it",
+          "getsockname getpeername", no_options, false, NULL, NULL },
         { "root", "pretends that the program runs as root", root_calls, root_options, true, NULL,
           root_when },
         { "uname", "other names of the system", "uname olduname oldolduname", uname_options, false, NULL },

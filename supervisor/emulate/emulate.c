@@ -9,6 +9,7 @@
 
 #include "policy/native/calls.h"
 #include "supervisor/emulate/files.h"
+#include "supervisor/emulate/net.h"
 #include "supervisor/emulate/root.h"
 #include "supervisor/session.h"
 
@@ -19,12 +20,13 @@ static const struct emulation identity = { .name = "identity", .rows = no_rows }
 /* One a line, so that families can be added side by side. */
 const struct emulation *const emulations[] = {
         &identity,
+        &emulate_addresses,
         &emulate_time,
         &root_emulation,
         NULL,
 };
 const struct emulator *const performers[] = {
-        perform_open, perform_stat, perform_access, perform_readlink, NULL,
+        perform_open, perform_stat, perform_access, perform_readlink, perform_net, NULL,
 };
 
 const struct emulation *emulation_by_name(const char *name) {

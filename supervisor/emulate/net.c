@@ -197,7 +197,7 @@ int net_bind(struct call *call) {
         return settle(bind_for_task(call));
 }
 
-const struct emulator net_performers[] = {
+const struct emulator perform_net[] = {
         { "connect", net_connect }, { "bind", net_bind },         { "sendto", net_sendto },
         { "sendmsg", net_sendmsg }, { "sendmmsg", net_sendmmsg }, { 0 },
 };

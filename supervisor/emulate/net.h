@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * Calls that take socket addresses, done on the task's own socket (pidfd_getfd) with our copy of the address.
+ * Calls that take socket addresses, done on the task's own socket (pidfd_getfd) with our copy of the
+ * address.
  *
  * What was judged is what is used. An address is copied once; what the kernel would read out of it only with
  * the socket in hand (0.0.0.0, AF_UNSPEC) is made explicit in the copy, and a path is resolved to the object
@@ -66,16 +67,17 @@ int net_object(struct call *call, struct net_destination *ret);
 
 /*
  * REDIRECT: *to becomes the rule's address, in the family of the socket where there is a way. Otherwise
- * NET_E_OTHER_FAMILY, and *to is of another family: a socket of that family must take the place of the task's.
+ * NET_E_OTHER_FAMILY, and *to is of another family: a socket of that family must take the place of the
+ * task's.
  */
 int net_redirect(struct call *call, enum net_role role, const struct net_socket *socket,
                  struct net_destination *to);
 
 /* A socket of the family of *to, with the options of the task's; blocking. */
-int net_substitute(struct call *call, const struct net_socket *socket, int family, struct net_socket *ret);
+int net_substitute(struct call *call, const struct net_socket *given, int family, struct net_socket *ret);
 /* Puts it in the place of the task's: under all numbers that it has in this process, and in every epoll
  * instance. The answer is 0. */
-int net_replace(struct call *call, const struct net_socket *socket, struct net_socket *substitute);
+int net_replace(struct call *call, const struct net_socket *given, const struct net_socket *substitute);
 
 /* Layouts of pointers and lengths in the task's memory: i386's and x32's are the same ones. */
 bool net_is_compat(const struct call *call);
@@ -88,7 +90,7 @@ int net_remember(struct call *call, enum net_role role, const struct net_socket 
 /* Copies of a substitute show what the program would expect of its own socket. */
 int net_remember_substitute(struct call *call, enum net_role role, const struct net_socket *socket,
                             const struct net_socket *substitute);
-extern const struct emulation net_addresses;
+extern const struct emulation emulate_addresses;
 
 int net_connect(struct call *call);
 int net_bind(struct call *call);
@@ -96,4 +98,4 @@ int net_sendto(struct call *call);
 int net_sendmsg(struct call *call);
 int net_sendmmsg(struct call *call);
 
-extern const struct emulator net_performers[];
+extern const struct emulator perform_net[];

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * From the task's memory to an address that can be judged and used. The kernel gives some addresses a meaning
- * that they do not show: "any" as a destination is this machine, AF_UNSPEC is whatever the socket speaks. A
- * rule on 127.0.0.1 must not be passed by writing 0.0.0.0, so the copy says what is meant, and the copy is
- * what is used.
+ * From the task's memory to an address that can be judged and used. The kernel gives some addresses a
+ * meaning that they do not show: "any" as a destination is this machine, AF_UNSPEC is whatever the socket
+ * speaks. A rule on 127.0.0.1 must not be passed by writing 0.0.0.0, so the copy says what is meant, and the
+ * copy is what is used.
  */
 
 #include "supervisor/emulate/net.h"
@@ -31,9 +31,8 @@ static const struct {
         enum net_role role;
         int address, length; /* arguments; length -1: address is that of a struct msghdr */
 } rows[] = {
-        { "connect", NET_CONNECT, 1, 2 },  { "bind", NET_BIND, 1, 2 },
-        { "sendto", NET_SEND, 4, 5 },      { "sendmsg", NET_SEND, 1, -1 },
-        { "sendmmsg", NET_SEND, 1, -1 },
+        { "connect", NET_CONNECT, 1, 2 }, { "bind", NET_BIND, 1, 2 },      { "sendto", NET_SEND, 4, 5 },
+        { "sendmsg", NET_SEND, 1, -1 },   { "sendmmsg", NET_SEND, 1, -1 },
 };
 
 bool net_is_compat(const struct call *call) {
@@ -153,7 +152,8 @@ static void say_local(struct sockaddr_storage *address, const struct sockaddr_st
 
 /* UDP over IPv4 and raw sockets take AF_UNSPEC for their own family when they send; inet_bind() takes it for
  * AF_INET with "any". */
-static void say_family(struct sockaddr_storage *address, socklen_t n, enum net_role role, int domain, int type) {
+static void say_family(struct sockaddr_storage *address, socklen_t n, enum net_role role, int domain,
+                       int type) {
         if (role == NET_BIND && n >= sizeof(struct sockaddr_in) &&
             ((struct sockaddr_in *)address)->sin_addr.s_addr == htonl(INADDR_ANY))
                 address->ss_family = AF_INET;
@@ -171,7 +171,8 @@ static int canonize(struct call *call, enum net_role role, struct sockaddr_stora
         struct sockaddr_storage own = { 0 };
         socklen_t n_own = sizeof(own), n_option = sizeof(int);
         int domain = -1, type = -1, error, r;
-        bool unspecified = address->ss_family == AF_UNSPEC && n >= sizeof(sa_family_t) && role != NET_CONNECT;
+        bool unspecified =
+                address->ss_family == AF_UNSPEC && n >= sizeof(sa_family_t) && role != NET_CONNECT;
 
         if (!unspecified && (role == NET_BIND || !is_any(address, n)))
                 return 0;

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * Messages of the task: where their parts lie in its memory, and the control data as one of our own calls can
- * give it. Descriptors in it are copies of the task's; credentials are the task's or refused.
+ * Messages of the task: where their parts lie in its memory, and the control data as one of our own calls
+ * can give it. Descriptors in it are copies of the task's; credentials are the task's or refused.
  */
 
 #include "supervisor/emulate/net.h"

@@ -4,8 +4,9 @@
  * sendto, sendmsg and sendmmsg on the task's own socket, with copies of address, control data and contents.
  *
  * A message of a datagram socket is sent whole. A stream's bytes are copied and sent in pieces, and what was
- * sent so far is the result when something stops them: as natively. What may block is tried with MSG_DONTWAIT
- * first, or is done by a worker from the beginning: bytes of a stream that are half gone cannot be begun again.
+ * sent so far is the result when something stops them: as natively. What may block is tried with
+ * MSG_DONTWAIT first, or is done by a worker from the beginning: bytes of a stream that are half gone cannot
+ * be begun again.
  */
 
 #include "supervisor/emulate/net_message.h"
@@ -13,7 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@
 #include "base/error.h"
 
 #define PIECE        (256u * 1024)
+#define ZEROCOPY_MAX (4u * 1024 * 1024)
 #define DATAGRAM_MIN (128u * 1024) /* what any datagram socket may try to send, whatever its buffer */
 #define COMPAT_FLAGS 0x80000000u   /* MSG_CMSG_COMPAT: the kernel's own mark */
 
@@ -34,11 +36,12 @@ struct sending {
         const struct net_destination *to;
         const struct message *message;
         const struct control *control;
-        int flags; /* the task's */
+        int flags;         /* the task's */
         bool as_ourselves; /* the control data says who the task is; see send_prepare() */
 };
 
-/* Memory that the kernel may still read after munmap(): pages of a zero-copy send stay until they are sent. */
+/* Memory that the kernel may still read after munmap(): pages of a zero-copy send stay until they are sent.
+ */
 static char *buffer_new(size_t n) {
         char *buffer = mmap(NULL, n ? n : 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
@@ -127,11 +130,14 @@ static int send_datagram(const struct sending *sending, int extra_flags, long *r
 
 static int send_stream(const struct sending *sending, int extra_flags, long *ret) {
         uint64_t n = sending->message->n, done = 0;
+        /* Each zero-copy send of ours would be reported on its own: what does not fit in one is not sent. */
+        bool zero_copy = sending->flags & MSG_ZEROCOPY;
+        size_t limit = zero_copy ? ZEROCOPY_MAX : PIECE;
         long sent = 0;
         int r = 0, error = 0;
 
         do {
-                size_t piece = n - done < PIECE ? (size_t)(n - done) : PIECE;
+                size_t piece = n - done < limit ? (size_t)(n - done) : limit;
                 char *bytes = buffer_new(piece);
 
                 if (!bytes)
@@ -144,7 +150,7 @@ static int send_stream(const struct sending *sending, int extra_flags, long *ret
                 if (r || sent < 0)
                         break;
                 done += (uint64_t)sent;
-                if ((size_t)sent < piece)
+                if ((size_t)sent < piece || zero_copy)
                         break;
         } while (done < n && !sending->call->kicked);
         /* What is gone cannot be taken back: trouble with the rest is not told now. */
@@ -176,7 +182,11 @@ static int send_message(struct sending *sending, long *ret) {
 /* ---- who sends ---- */
 
 static bool may_name_others(void) {
-        return geteuid() == 0;
+        const uint32_t wanted = 1u << CAP_SYS_ADMIN | 1u << CAP_SETUID | 1u << CAP_SETGID;
+        struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+        struct __user_cap_data_struct data[2] = { 0 };
+
+        return syscall(SYS_capget, &header, data) == 0 && (data[0].effective & wanted) == wanted;
 }
 
 /* May the task write to the object that *to is? The kernel would ask it of us, who may more. */
@@ -196,9 +206,9 @@ static int check_object(struct call *call) {
 }
 
 /*
- * Whoever receives over a Unix socket may ask who sent, and would be told that we did. With CAP_SYS_ADMIN the
- * message says that it was the task; then it is sent without the task's authority, which need not hold that
- * capability, after the one permission that counts was looked at.
+ * Whoever receives over a Unix socket may ask who sent, and would be told that we did. With CAP_SYS_ADMIN
+ * the message says that it was the task; then it is sent without the task's authority, which need not hold
+ * that capability, after the one permission that counts was looked at.
  */
 static int send_prepare(struct sending *sending, struct control *control) {
         struct call *call = sending->call;
@@ -207,7 +217,7 @@ static int send_prepare(struct sending *sending, struct control *control) {
         if (sending->socket->domain != AF_UNIX || !may_name_others())
                 return 0;
         r = control_add_credentials(call, control);
-        if (!r && call->address_fact && sending->to->n >= 0 && sending->socket->type == SOCK_DGRAM)
+        if (!r && call->address_path && sending->to->n >= 0 && sending->socket->type == SOCK_DGRAM)
                 r = check_object(call);
         sending->as_ourselves = true;
         return r;
@@ -221,9 +231,13 @@ static int send_one(struct call *call, const struct net_socket *socket, const st
                                    .to = to,
                                    .message = message,
                                    .control = &control,
-                                   .flags = flags & ~(int)COMPAT_FLAGS };
-        int r = control_read(call, message, &control), error;
+                                   .flags = flags };
+        int r, error;
 
+        /* The mark is what the kernel's entry for 32-bit tasks sets; sendto takes no notice. */
+        if (net_is_compat(call) || strcmp(call->name, "sendto") == 0)
+                sending.flags &= ~(int)COMPAT_FLAGS;
+        r = control_read(call, message, &control);
         if (!r)
                 r = send_prepare(&sending, &control);
         if (!r)
@@ -288,8 +302,8 @@ int net_sendmsg(struct call *call) {
 }
 
 /* Message i of a batch: sent, and its length told. */
-static int send_of_batch(struct call *call, const struct net_socket *socket, const struct net_destination *to,
-                         uint64_t at, long *ret) {
+static int send_of_batch(struct call *call, const struct net_socket *socket,
+                         const struct net_destination *to, uint64_t at, long *ret) {
         cleanup_message struct message message = { 0 };
         uint32_t n;
         int r = message_read(call, at, &message), error;
@@ -325,8 +339,13 @@ int net_sendmmsg(struct call *call) {
 
                 if (i > 0)
                         r = net_same_address(call, at, &same);
-                if (!r && !same)
-                        break;
+                if (!r && !same) {
+                        if (call->verdict.judged)
+                                break;
+                        r = net_fetch_message(call, at);
+                        if (!r)
+                                r = net_destination(call, NET_SEND, &socket, &to);
+                }
                 if (!r)
                         r = send_of_batch(call, &socket, &to, at, &result);
                 if (r || result < 0)
