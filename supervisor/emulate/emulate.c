@@ -19,11 +19,7 @@ static const struct emulation identity = { .name = "identity", .rows = no_rows }
 
 /* One a line, so that families can be added side by side. */
 const struct emulation *const emulations[] = {
-        &identity,
-        &emulate_addresses,
-        &emulate_time,
-        &root_emulation,
-        NULL,
+        &identity, &emulate_addresses, &emulate_time, &root_emulation, NULL,
 };
 const struct emulator *const performers[] = {
         perform_open, perform_stat, perform_access, perform_readlink, perform_net, NULL,
