@@ -71,9 +71,9 @@ const struct policy_call policy_calls[] = {
         { "removexattr", "xattr files", BY_PATH },
         { "lremovexattr", "xattr files", BY_PATH },
         { "inotify_add_watch", "watch files", BY_PATH },
-        { "chdir", "chdir files", PATH },
-        { "execve", "exec files", PATH },
-        { "execveat", "exec files", PATH },
+        { "chdir", "chdir", PATH },
+        { "execve", "exec", PATH },
+        { "execveat", "exec", PATH },
         { "connect", "connect net", BY_SOCKET },
         { "bind", "bind net", BY_SOCKET },
         { "sendto", "send net", BY_SOCKET },
@@ -83,7 +83,10 @@ const struct policy_call policy_calls[] = {
 const size_t policy_calls_n = sizeof(policy_calls) / sizeof(policy_calls[0]);
 
 const struct policy_family policy_families[] = {
-        { "files", "every call that takes a path", NULL },
+        { "files",
+          "every call that takes a path, but for chdir and exec: those nobody can carry out for another "
+          "process",
+          "chdir exec" },
         { "open", "opening by path",
           "stat access readlink statfs write names attributes xattr watch chdir exec" },
         { "stat", "asking about a path",
