@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How often a rule's calls came. A rate is a bucket that holds as many calls as the rule allows per period
- * and fills up evenly: what came above it took nothing out. A count only ever grows.
+ * and fills up evenly; a count only ever grows. A call above either has taken nothing.
  *
  * Counts of the session are kept for good. Those of programs and processes live in one table of bounded
  * size, in the order in which they were last seen.
@@ -109,9 +109,10 @@ static bool use(const struct policy_where *where, uint64_t *used, uint64_t now) 
         uint64_t each;
 
         if (!where->period_ns) {
-                if (*used <= where->above)
-                        ++*used;
-                return *used > where->above;
+                if (*used >= where->above)
+                        return true;
+                ++*used;
+                return false;
         }
         if (!where->above)
                 return true;
