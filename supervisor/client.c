@@ -420,6 +420,14 @@ static int on_reload_message(struct client *client) {
 
 /* ---- messages ---- */
 
+/* The process at the other end, as the kernel knows it; 0 where it is not visible to us. */
+static uint32_t launcher_of(const struct client *client) {
+        struct ucred peer = { 0 };
+        socklen_t n = sizeof(peer);
+
+        return getsockopt(client->fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) == 0 ? (uint32_t)peer.pid : 0;
+}
+
 static int on_hello(struct client *client, const struct message_hello *hello) {
         struct message ready = { .number = MESSAGE_READY,
                                  .ready = { .version = WIRE_VERSION, .pid = (uint32_t)getpid() } };
@@ -444,6 +452,7 @@ static int on_hello(struct client *client, const struct message_hello *hello) {
                 .decode_all = hello->flags & MESSAGE_HELLO_DECODE_ALL,
                 .label = client->label,
                 .filter = &client->filter,
+                .launcher = launcher_of(client),
         };
         if (hello->mode == WIRE_MODE_POLICY) {
                 int r = on_hello_policy(client, hello);

@@ -23,6 +23,7 @@
 #include "policy/simulate.h"
 #include "supervisor/decide.h"
 #include "supervisor/call.h"
+#include "supervisor/members.h"
 #include "supervisor/policing.h"
 #include "supervisor/restart.h"
 #include "supervisor/target.h"
@@ -413,6 +414,7 @@ static int session_step_policed(struct session *session, struct call *call) {
         struct seccomp_data data = call->notif.data;
         int r;
 
+        members_see(session->members, call->tid);
         pthread_mutex_lock(&session->lock);
         call_account(session, call);
         call_name_task(session, call);
@@ -453,6 +455,10 @@ void *session_emulation_state(struct session *session, const char *name, const s
         return policing_state(session->policing, name, rule);
 }
 
+struct members *session_members(struct session *session) {
+        return session->members;
+}
+
 /* ---- life ---- */
 
 int session_new(const struct kernel *kernel, int listener_fd, int sink_fd,
@@ -491,6 +497,8 @@ int session_new(const struct kernel *kernel, int listener_fd, int sink_fd,
         }
         if (options->policing) {
                 r = workers_new(call_on_worker, &session->workers);
+                if (!r)
+                        r = members_new(kernel, options->launcher, &session->members);
                 if (r) {
                         session_free(session);
                         return error_trace(r);
@@ -509,6 +517,7 @@ struct session *session_free(struct session *session) {
                 return NULL;
         workers_free(session->workers);
         policing_free(session->policing);
+        members_free(session->members);
         if (session->eventlog)
                 eventlog_finish(session->eventlog, &ledger);
         free(session->verdicts);

@@ -28,6 +28,7 @@ enum {
         SESSION_E_ENDED = 2, /* the last task is gone; there will never be anything again */
 };
 
+struct members;
 struct policing;
 struct policy_rule;
 struct verdict_cache;
@@ -40,6 +41,7 @@ struct session_options {
         /* A policy at work instead of a mode; eaten when session_new() succeeds. filter is the base's then.
          */
         struct policing *policing;
+        uint32_t launcher; /* process that starts the program (supervisor/members.h); 0: unknown */
         const struct filter
                 *filter; /* what the profile says; empty: everything notified is wanted. Copied. */
 };
@@ -62,6 +64,7 @@ struct session {
         uint64_t last_error_ns; /* own trouble is logged at most once a second */
 
         struct policing *policing;      /* owned; NULL: no policy */
+        struct members *members;        /* owned; with policing */
         struct workers *workers;        /* owned; with policing */
         struct verdict_cache *verdicts; /* owned; made at the first call, idle sessions stay small */
 };

@@ -54,6 +54,7 @@ static const struct policy_option sysinfo_options[] = {
         { "memory", OPTION_SIZE, "total memory", false },
         { "free", OPTION_SIZE, "free memory", false },
         { "swap", OPTION_SIZE, "total swap", false },
+        { "swap-free", OPTION_SIZE, "free swap", false },
         { "uptime", OPTION_DURATION, "time since boot", false },
         { "processes", OPTION_NUMBER, "number of processes", false },
         { 0 },
@@ -151,6 +152,12 @@ static const struct policy_emulation_when time_when[] = {
         { 0 },
 };
 
+/* SIOCGIFHWADDR; a request is 32 bits wide. */
+static const struct policy_emulation_when interfaces_when[] = {
+        { "ioctl", { { 1, CONDITION_MASKED_EQ, UINT32_MAX, 0x8927 } }, 1 },
+        { 0 },
+};
+
 static const struct policy_option mount_options[] = {
         { "pretend", OPTION_FLAG, "say success and do nothing (the default)", false },
         { "types", OPTION_LIST, "file systems that are really mounted", false },
@@ -169,7 +176,7 @@ const struct policy_emulation policy_emulations[] = {
         { "uname", "other names of the system", "uname olduname oldolduname", uname_options, false, NULL },
         { "hostname",
           "sethostname and setdomainname are remembered and shown by uname, for this session alone",
-          "sethostname setdomainname uname", no_options, false, NULL },
+          "sethostname setdomainname uname olduname oldolduname", no_options, false, NULL },
         { "sysinfo", "other amounts of memory and processes", "sysinfo", sysinfo_options, false, NULL },
         { "limits", "other resource limits", "getrlimit ugetrlimit setrlimit prlimit64", limits_options,
           false, NULL },
@@ -178,7 +185,7 @@ const struct policy_emulation policy_emulations[] = {
         { "statfs", "other sizes of file systems", "statfs statfs64 fstatfs fstatfs64", statfs_options,
           false, NULL },
         { "interfaces", "other hardware addresses of network interfaces", "ioctl", interfaces_options, false,
-          NULL },
+          NULL, interfaces_when },
         { "signals", "kill and its siblings reach processes of the session only",
           "kill tkill tgkill rt_sigqueueinfo rt_tgsigqueueinfo pidfd_send_signal", no_options, false, NULL },
         { "time", "another date", time_calls, time_options, true, NULL, time_when },

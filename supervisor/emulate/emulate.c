@@ -11,6 +11,7 @@
 #include "supervisor/emulate/files.h"
 #include "supervisor/emulate/net.h"
 #include "supervisor/emulate/root.h"
+#include "supervisor/emulate/system.h"
 #include "supervisor/session.h"
 
 /* Whatever a performer does, and nothing else. */
@@ -18,12 +19,32 @@ static const struct emulator no_rows[] = { { 0 } };
 static const struct emulation identity = { .name = "identity", .rows = no_rows };
 
 /* One a line, so that families can be added side by side. */
+/* clang-format off */
 const struct emulation *const emulations[] = {
-        &identity, &emulate_addresses, &emulate_time, &root_emulation, NULL,
+        &emulate_addresses,
+        &emulate_time,
+        &emulation_hostname,
+        &emulation_interfaces,
+        &emulation_limits,
+        &emulation_processors,
+        &emulation_signals,
+        &emulation_statfs,
+        &emulation_sysinfo,
+        &emulation_uname,
+        &identity,
+        &root_emulation,
+        NULL,
 };
 const struct emulator *const performers[] = {
-        perform_open, perform_stat, perform_access, perform_readlink, perform_net, NULL,
+        perform_access,
+        perform_net,
+        perform_open,
+        perform_readlink,
+        perform_stat,
+        perform_statfs,
+        NULL,
 };
+/* clang-format on */
 
 const struct emulation *emulation_by_name(const char *name) {
         for (const struct emulation *const *e = emulations; *e; e++)

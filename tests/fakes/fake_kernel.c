@@ -99,12 +99,21 @@ static long fake_write_memory(void *data, uint32_t tid, uint64_t address, const 
         return (long)n;
 }
 
+static const char *proc_of(const struct fake_kernel *fake, uint32_t tid, const char *name) {
+        for (size_t i = 0; i < fake->n_procs; i++)
+                if (fake->procs[i].tid == tid && strcmp(fake->procs[i].name, name) == 0)
+                        return fake->procs[i].contents;
+        return NULL;
+}
+
 static long fake_read_proc(void *data, uint32_t tid, const char *name, void *buffer, size_t n, long offset) {
         struct fake_kernel *fake = data;
-        const char *contents = NULL;
+        const char *contents = proc_of(fake, tid, name);
         size_t length;
 
-        if (strcmp(name, "comm") == 0) {
+        if (contents)
+                ;
+        else if (strcmp(name, "comm") == 0) {
                 fake->n_comm_reads++;
                 contents = fake->comm;
         } else if (strcmp(name, "status") == 0)
@@ -131,8 +140,12 @@ static long fake_read_proc(void *data, uint32_t tid, const char *name, void *buf
 
 static long fake_read_link(void *data, uint32_t tid, const char *name, char *buffer, size_t n) {
         struct fake_kernel *fake = data;
-        const char *target = strcmp(name, "exe") == 0 ? fake->exe : strcmp(name, "cwd") == 0 ? "/srv" : NULL;
-        size_t length = target ? strlen(target) : 0;
+        const char *target = proc_of(fake, tid, name);
+        size_t length;
+
+        if (!target)
+                target = strcmp(name, "exe") == 0 ? fake->exe : strcmp(name, "cwd") == 0 ? "/srv" : NULL;
+        length = target ? strlen(target) : 0;
 
         if (!target)
                 return -ENOENT;

@@ -30,6 +30,12 @@ struct fake_call {
         struct seccomp_notif_resp answer;
 };
 
+/* Contents of /proc/TID/NAME, or the target of that link, of one task instead of what all have. */
+struct fake_proc {
+        uint32_t tid;
+        const char *name, *contents;
+};
+
 struct fake_kernel {
         struct kernel kernel;
         struct fake_call *calls;
@@ -41,7 +47,9 @@ struct fake_kernel {
         const char *maps;   /* contents of /proc/TID/maps */
         const char *exe;
         const char *syscall; /* contents of /proc/TID/syscall */
-        char memory[65536];  /* mapped at FAKE_MEMORY_BASE */
+        struct fake_proc procs[64];
+        size_t n_procs;
+        char memory[65536]; /* mapped at FAKE_MEMORY_BASE */
         unsigned n_comm_reads, n_memory_reads, n_confirms, n_unknown_answers;
         /* Descriptors: those that add_fd() got are kept, -1 ends; open_proc() and take_fd() answer with
          * copies of proc_fd and task_fd, or with add_error. */
