@@ -93,6 +93,7 @@ struct call {
         bool may_wait;  /* we are on a worker: blocking harms nobody, a signal gets us out with EINTR */
 
         struct answer answer;
+        char note[160]; /* why the answer is what it is, where that is not plain: shown with the record */
 };
 
 /* For a notification about to be received. */

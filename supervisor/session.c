@@ -200,6 +200,12 @@ static void call_describe(struct session *session, struct call *call) {
         if (decode_args(&source, call->event.arch, call->event.nr, call->event.args, call->event.detail,
                         sizeof(call->event.detail)))
                 call->read_memory = true;
+        if (call->note[0]) {
+                size_t n = strlen(call->event.detail);
+
+                snprintf(call->event.detail + n, sizeof(call->event.detail) - n, "%s%s", n ? ": " : "",
+                         call->note);
+        }
         call->event.flags |= EVENT_DETAIL_OK;
 }
 
@@ -259,6 +265,8 @@ static int send_answer(struct session *session, struct call *call) {
         }
         switch (call->event.answer) {
         case EVENT_ANSWER_KILL:
+                if (session->kernel->confirm(session->kernel->data, session->listener_fd, call->notif.id))
+                        return -EINPROGRESS;
                 session->kernel->kill(session->kernel->data, call->tid);
                 response.error = -(int32_t)call->event.value;
                 break;
@@ -278,6 +286,9 @@ static int send_answer(struct session *session, struct call *call) {
 static int call_answer(struct session *session, struct call *call) {
         int r = send_answer(session, call);
 
+        /* That it is gone then is our doing. */
+        if (r == -ENOENT && call->event.answer == EVENT_ANSWER_KILL)
+                r = 0;
         if (r == -ENOENT || r == -EINPROGRESS) {
                 call->event.flags |= EVENT_GONE;
                 call->event.answer = EVENT_ANSWER_NONE;
@@ -335,7 +346,7 @@ static int call_finish(struct session *session, struct call *call) {
                 if (!session->policing)
                         decide_on_error(session->options.mode, &call->event);
         }
-        if (call->row && call->row->count > 0 && !(call->row->flags & EVENT_DETAIL_OK))
+        if (call->note[0] || (call->row && call->row->count > 0 && !(call->row->flags & EVENT_DETAIL_OK)))
                 call->described = call->decoded = true;
         if (call->decoded)
                 call_describe(session, call);

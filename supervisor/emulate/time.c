@@ -228,10 +228,8 @@ static int image_run(struct call *call) {
                 return answer_continue(call);
         if (r == CALL_E_GONE)
                 return r;
-        snprintf(call->event.detail, sizeof(call->event.detail),
-                 "ended: its vDSO would tell the real date, and %s%s",
+        snprintf(call->note, sizeof(call->note), "ended: its vDSO would tell the real date, and %s%s",
                  r < 0 ? "its memory cannot be changed: " : "", r < 0 ? strerror(-r) : vdso_outcome_text(r));
-        call->event.flags |= EVENT_DETAIL_OK;
         return answer_kill(call);
 }
 

@@ -243,9 +243,8 @@ int time_set_timer(struct call *call) {
                 return r;
         if (r == 0 && !time_tells_date(clock))
                 return answer_continue(call);
-        snprintf(call->event.detail, sizeof(call->event.detail),
-                 "refused: a timer of the process cannot be set to a pretended date");
-        call->event.flags |= EVENT_DETAIL_OK;
+        snprintf(call->note, sizeof(call->note),
+                 "refused: nobody else can set a timer of a process to a date");
         return answer_errno(call, EOPNOTSUPP);
 }
 

@@ -190,8 +190,8 @@ static void wait_all(void) {
         };
 
         for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
-                struct timespec at = date_in(AHEAD_MS);
                 long long before = monotonic_ms();
+                struct timespec at = date_in(AHEAD_MS);
                 int r = ways[i].wait(&at);
 
                 if (r)
@@ -265,8 +265,8 @@ static void run_pool(int n) {
         pthread_t *threads = calloc((size_t)n, sizeof(*threads));
         long long *spans = calloc((size_t)n, sizeof(*spans)), first = 1LL << 60, last = 0;
 
-        pool_date = date_in(500);
         pool_start = monotonic_ms();
+        pool_date = date_in(500);
         for (int i = 0; i < n; i++)
                 pthread_create(&threads[i], NULL, pool_member, &spans[i]);
         for (int i = 0; i < n; i++) {
