@@ -58,15 +58,25 @@ static int linux_receive(void *data, int listener, struct seccomp_notif *ret_not
 
 static int linux_answer(void *data, int listener, const struct seccomp_notif_resp *response) {
         union response_buffer buffer;
+        int r;
 
         if (sizes.seccomp_notif_resp > sizeof(buffer.response))
                 memset(&buffer, 0, sizes.seccomp_notif_resp);
         buffer.response = *response;
-        return ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &buffer) < 0 ? -errno : 0;
+        /* It takes a lock interruptibly: nothing was sent then. */
+        do
+                r = ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &buffer);
+        while (r < 0 && errno == EINTR);
+        return r < 0 ? -errno : 0;
 }
 
 static int linux_confirm(void *data, int listener, uint64_t id) {
-        return ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) < 0 ? -errno : 0;
+        int r;
+
+        do
+                r = ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id);
+        while (r < 0 && errno == EINTR);
+        return r < 0 ? -errno : 0;
 }
 
 static int linux_peek(void *data, int listener) {
@@ -137,12 +147,18 @@ static int linux_add_fd(void *data, int listener, uint64_t id, int fd, int fd_at
                 .newfd = fd_at >= 0 ? (uint32_t)fd_at : 0,
                 .newfd_flags = cloexec ? O_CLOEXEC : 0,
         };
+        sigset_t all, before;
         int r;
 
-        do
-                r = ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &request);
-        while (r < 0 && errno == EINTR);
-        return r < 0 ? -errno : r;
+        /* A signal between the request and the task's taking it would withdraw the descriptor and let the
+         * answer stand: the call would return 0 and nothing (seen on 6.18). */
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before);
+        r = ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &request);
+        if (r < 0)
+                r = -errno;
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        return r;
 }
 
 static int linux_open_proc(void *data, uint32_t tid, const char *name, int flags) {
