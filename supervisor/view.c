@@ -287,7 +287,8 @@ int view_link(struct call *call, int fd, const char *text, size_t n, char **ret)
 
 struct base {
         int fd;
-        uint64_t scope; /* RESOLVE_IN_ROOT and the like: what keeps the kernel inside the task's root */
+        uint64_t scope;  /* RESOLVE_IN_ROOT and the like: what keeps the kernel inside the task's root */
+        uint64_t wanted; /* those that the task asked for, part of scope */
 };
 
 /* Is there a component of this name in the path? */
@@ -307,6 +308,8 @@ static int fast_open(struct call *call, const struct base *base, const char *pat
                 base->scope | RESOLVE_NO_MAGICLINKS | (call->may_wait ? 0 : (uint64_t)RESOLVE_CACHED);
         int r = walk_open(call, base->fd, path, O_PATH | flags, resolve, ret_fd, ret_error);
 
+        if (r == CALL_E_SLOW)
+                return FAST_E_WALK; /* some links (/proc/self) are never at hand; the walk knows them */
         if (r || *ret_fd >= 0)
                 return r;
         return *ret_error == ENOENT ? 0 : FAST_E_WALK;
@@ -384,6 +387,14 @@ static int fast_parent(struct call *call, const struct base *base, const char *p
         return 0;
 }
 
+/* After a name, that is. */
+static bool ends_in_slash(const char *path) {
+        char directory[PATH_BYTES], name[256];
+        bool slash;
+
+        return path[0] && path[strlen(path) - 1] == '/' && split(path, directory, name, &slash);
+}
+
 static int fast_object(struct call *call, const struct base *base, const char *path, unsigned flags,
                        struct resolved *ret) {
         cleanup_fd int fd = -1;
@@ -408,7 +419,7 @@ static int fast_object(struct call *call, const struct base *base, const char *p
         }
         ret->mode = st.st_mode;
         ret->rdev = st.st_rdev;
-        ret->slash = path[0] && path[strlen(path) - 1] == '/';
+        ret->slash = ends_in_slash(path);
         ret->fd = fd_take(&fd);
         return 0;
 }
@@ -426,7 +437,7 @@ static int resolve_from(struct call *call, const struct base *base, const char *
         if (r != FAST_E_WALK)
                 return error_trace(r);
         resolved_deinit(ret);
-        return error_trace(walk(call, base->fd, path, flags, ret));
+        return error_trace(walk(call, base->fd, path, flags, base->wanted, ret));
 }
 
 /* The descriptor itself. */
@@ -459,52 +470,6 @@ static int end_early(struct resolved *ret, int error, const char *path) {
         return ret->path ? 0 : error_origin(-ENOMEM);
 }
 
-/* As the task scoped it: whatever the kernel says is the answer, unless it spoke of our own /proc/self. */
-static int resolve_scoped(struct call *call, const struct base *base, const char *path, unsigned flags,
-                          struct resolved *ret) {
-        cleanup_fd int fd = -1;
-        enum file_system file_system;
-        struct stat st;
-        int error = 0, r;
-
-        if (flags & RESOLVE_PARENT)
-                return error_origin(-EINVAL);
-        r = walk_open(call, base->fd, path, O_PATH | (flags & RESOLVE_FOLLOW ? 0 : O_NOFOLLOW), base->scope,
-                      &fd, &error);
-        if (r == CALL_E_SLOW) {
-                /* The task itself asked for what is cached. */
-                r = 0;
-                error = EAGAIN;
-        }
-        if (r)
-                return error_trace(r);
-        if (error == ENOENT) {
-                r = fast_parent(call, base, path, flags, ret);
-                if (r != FAST_E_WALK)
-                        return error_trace(r);
-                resolved_deinit(ret);
-        }
-        if (error)
-                return end_early(ret, error, path);
-        if (fstat(fd, &st) < 0)
-                return error_origin(-errno);
-        file_system = file_system_of(fd, &st);
-        ret->proc = file_system == FILE_SYSTEM_PROC;
-        ret->remote = file_system == FILE_SYSTEM_REMOTE;
-        if (ret->proc && (has_component(path, "self") || has_component(path, "thread-self")))
-                return end_early(ret, EXDEV, path);
-        ret->slash = path[0] && path[strlen(path) - 1] == '/';
-        r = flags & RESOLVE_NO_TEXT ? 0 : view_path(call, fd, &ret->path);
-        if (r == -ENAMETOOLONG)
-                return end_early(ret, ENAMETOOLONG, "(too long)");
-        if (r)
-                return error_trace(r);
-        ret->mode = st.st_mode;
-        ret->rdev = st.st_rdev;
-        ret->fd = fd_take(&fd);
-        return 0;
-}
-
 /* What keeps the kernel inside the task's root, beside what the task asked for. */
 static uint64_t scope_for(const struct call *call, const char *path, uint64_t scope) {
         if (call->view.own_root || (scope & (RESOLVE_BENEATH | RESOLVE_IN_ROOT)))
@@ -521,6 +486,8 @@ static int resolve(struct call *call, int dirfd, const char *path, unsigned flag
 
         if (path[0] == 0 && !(flags & RESOLVE_EMPTY))
                 return end_early(ret, ENOENT, path);
+        if (path[0] == '/' && (scope & RESOLVE_BENEATH))
+                return end_early(ret, EXDEV, path);
         r = know_root(call);
         if (!r && from_dirfd)
                 r = open_dirfd(call, dirfd, &owned, &base.fd, &error);
@@ -535,21 +502,29 @@ static int resolve(struct call *call, int dirfd, const char *path, unsigned flag
         if (!from_dirfd)
                 base.fd = call->view.root_fd;
         base.scope = scope_for(call, path, scope);
+        base.wanted = scope;
         r = authority_assume(call);
         if (r)
                 return error_trace(r);
-        r = scope ? resolve_scoped(call, &base, path, flags, ret)
-                  : resolve_from(call, &base, path, flags, ret);
+        r = resolve_from(call, &base, path, flags, ret);
         authority_return(call);
         return error_trace(r);
 }
 
 int view_resolve_scoped(struct call *call, int dirfd, const char *path, unsigned flags, uint64_t scope,
                         struct resolved *ret) {
+        bool may_wait = call->may_wait, cached = (scope & RESOLVE_CACHED) != 0;
         int r;
 
         *ret = (struct resolved)RESOLVED_INIT;
-        r = resolve(call, dirfd, path, flags, scope, ret);
+        if (cached)
+                call->may_wait = false;
+        r = resolve(call, dirfd, path, flags, scope & ~(uint64_t)RESOLVE_CACHED, ret);
+        call->may_wait = may_wait;
+        if (r == CALL_E_SLOW && cached) {
+                resolved_deinit(ret);
+                r = end_early(ret, EAGAIN, path);
+        }
         if (r)
                 resolved_deinit(ret);
         return error_trace(r);

@@ -76,8 +76,7 @@ void resolved_deinit(struct resolved *resolved);
  */
 int view_resolve(struct call *call, int dirfd, const char *path, unsigned flags, struct resolved *ret);
 
-/* The same with RESOLVE_* of openat2(2) that the task asked for, by one step of the kernel: where that step
- * cannot be the task's, *ret->error is EXDEV. */
+/* The same with RESOLVE_* of openat2(2) that the task asked for. */
 int view_resolve_scoped(struct call *call, int dirfd, const char *path, unsigned flags, uint64_t scope,
                         struct resolved *ret);
 

@@ -51,6 +51,10 @@
 struct walk {
         struct call *call;
         unsigned flags;
+        uint64_t scope;
+        struct place top; /* ".." stays here; with RESOLVE_BENEATH it is an error */
+        int top_fd;       /* borrowed */
+        bool knows_root;
         int fd; /* where we stand, O_PATH; owned */
         struct stat st;
         bool proc; /* fd lies in a procfs */
@@ -167,6 +171,15 @@ static int open_name(struct walk *walk, const char *name, int *ret_fd, int *ret_
         return r;
 }
 
+/* RESOLVE_NO_XDEV: EXDEV where fd is on another mount than we are. */
+static int leaves_mount(const struct walk *walk, int fd) {
+        struct place here, there;
+
+        if (!(walk->scope & RESOLVE_NO_XDEV) || place_of(walk->fd, &here) < 0 || place_of(fd, &there) < 0)
+                return 0;
+        return here.mount == there.mount ? 0 : EXDEV;
+}
+
 static int go_up(struct walk *walk, int *ret_error) {
         struct place here;
         struct stat st;
@@ -175,8 +188,14 @@ static int go_up(struct walk *walk, int *ret_error) {
 
         if (r)
                 return error_trace(r);
-        if (place_same(&here, &walk->call->view.root))
+        walk->knows_root = true;
+        if (place_same(&here, &walk->top)) {
+                if (walk->scope & RESOLVE_BENEATH) {
+                        *ret_error = EXDEV;
+                        return 0;
+                }
                 name = "."; /* asks for the permission to search as well */
+        }
         r = walk_open(walk->call, walk->fd, name, O_PATH | O_DIRECTORY, caution(walk), &fd, ret_error);
         if (r || *ret_error)
                 return r;
@@ -184,19 +203,37 @@ static int go_up(struct walk *walk, int *ret_error) {
                 fd_close(fd);
                 return error_origin(-errno);
         }
+        *ret_error = leaves_mount(walk, fd);
+        if (*ret_error) {
+                fd_close(fd);
+                return 0;
+        }
         walk->own = false;
         return stand_on(walk, fd, &st);
 }
 
-static int go_to_root(struct walk *walk) {
-        int fd = fcntl(walk->call->view.root_fd, F_DUPFD_CLOEXEC, 0);
+static int go_to_root(struct walk *walk, int *ret_error) {
+        int fd;
         struct stat st;
+
+        /* RESOLVE_NO_XDEV: the kernel compares with a root that it has not looked up yet, unless the path
+         * began there or went up (seen on 6.18). */
+        if ((walk->scope & RESOLVE_BENEATH) || ((walk->scope & RESOLVE_NO_XDEV) && !walk->knows_root)) {
+                *ret_error = EXDEV;
+                return 0;
+        }
+        fd = fcntl(walk->top_fd, F_DUPFD_CLOEXEC, 0);
 
         if (fd < 0)
                 return error_origin(-errno);
         if (fstat(fd, &st) < 0) {
                 fd_close(fd);
                 return error_origin(-errno);
+        }
+        *ret_error = leaves_mount(walk, fd);
+        if (*ret_error) {
+                fd_close(fd);
+                return 0;
         }
         walk->own = false;
         return stand_on(walk, fd, &st);
@@ -269,7 +306,7 @@ static bool in_proc_root(const struct walk *walk) {
 }
 
 /* text goes before what is left. */
-static int put_before(struct walk *walk, const char *text) {
+static int put_before(struct walk *walk, const char *text, int *ret_error) {
         size_t n = strlen(text), n_rest = strlen(walk->at);
         char *joined = malloc(n + n_rest + 1);
 
@@ -279,7 +316,7 @@ static int put_before(struct walk *walk, const char *text) {
         memcpy(joined + n, walk->at, n_rest + 1);
         free(walk->rest);
         walk->rest = walk->at = joined;
-        return text[0] == '/' ? go_to_root(walk) : 0;
+        return text[0] == '/' ? go_to_root(walk, ret_error) : 0;
 }
 
 /* Text of the link that fd is, or of self and thread-self. magic: it has none that leads anywhere. */
@@ -322,10 +359,20 @@ static int read_link(struct walk *walk, int fd, const char *name, char text[PATH
 
 /* Where a magic link leads; *ret_fd is the object. */
 static int jump(struct walk *walk, const char *name, int *ret_fd, int *ret_error) {
-        int r = walk_open(walk->call, walk->fd, name, O_PATH, 0, ret_fd, ret_error);
+        int r;
 
+        if (walk->scope & (RESOLVE_NO_MAGICLINKS | RESOLVE_BENEATH | RESOLVE_IN_ROOT)) {
+                *ret_error = walk->scope & RESOLVE_NO_MAGICLINKS ? ELOOP : EXDEV;
+                return 0;
+        }
+        r = walk_open(walk->call, walk->fd, name, O_PATH, 0, ret_fd, ret_error);
         if (!r && *ret_error == EACCES && walk->own)
                 r = open_as_ourselves(walk, name, O_PATH, ret_fd, ret_error);
+        if (!r && !*ret_error) {
+                *ret_error = leaves_mount(walk, *ret_fd);
+                if (*ret_error)
+                        *ret_fd = fd_close(*ret_fd);
+        }
         return r;
 }
 
@@ -339,7 +386,8 @@ static int follow(struct walk *walk, int *fd, const char *name, const struct sta
         int r;
 
         *ret_error = 0;
-        if (++walk->n_links > LINKS_MAX || (fstatvfs(*fd, &fs) == 0 && (fs.f_flag & ST_NOSYMFOLLOW)))
+        if (++walk->n_links > LINKS_MAX || (walk->scope & RESOLVE_NO_SYMLINKS) ||
+            (fstatvfs(*fd, &fs) == 0 && (fs.f_flag & ST_NOSYMFOLLOW)))
                 *ret_error = ELOOP;
         else if (last && !may_follow(walk, link))
                 *ret_error = EACCES;
@@ -349,7 +397,7 @@ static int follow(struct walk *walk, int *fd, const char *name, const struct sta
         if (r || *ret_error)
                 return r;
         *fd = fd_close(*fd);
-        return magic ? jump(walk, name, fd, ret_error) : put_before(walk, text);
+        return magic ? jump(walk, name, fd, ret_error) : put_before(walk, text, ret_error);
 }
 
 /* ---- ends ---- */
@@ -478,6 +526,8 @@ static int take(struct walk *walk, const char *name, bool last, struct resolved 
                 return error_trace(r);
         if (error == ENOENT && last)
                 return end_with_parent(walk, name, ENOENT, ret);
+        if (!error)
+                error = leaves_mount(walk, fd);
         if (error)
                 return end_with_error(walk, name, error, ret);
         if (fstat(fd, &st) < 0)
@@ -532,7 +582,7 @@ static char *next_name(struct walk *walk, char ret_cut[1]) {
 static int run(struct walk *walk, struct resolved *ret) {
         for (;;) {
                 char name[PATH_BYTES], *start, cut;
-                bool last, done;
+                bool last, dots, done;
                 int error = 0, r;
 
                 start = next_name(walk, &cut);
@@ -542,15 +592,18 @@ static int run(struct walk *walk, struct resolved *ret) {
                                 return end_with_parent(walk, "/", 0, ret);
                         return end_with_object(walk, fd_take(&walk->fd), &walk->st, ret);
                 }
+                if (!S_ISDIR(walk->st.st_mode))
+                        return end_with_error(walk, "", ENOTDIR, ret); /* the task's dirfd */
                 if ((size_t)(walk->at - start) >= sizeof(name))
                         return end_with_error(walk, "", ENAMETOOLONG, ret);
                 memcpy(name, start, (size_t)(walk->at - start));
                 name[walk->at - start] = 0;
                 last = walk->at[strspn(walk->at, "/")] == 0;
-                ret->slash = last && cut == '/';
+                dots = strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+                ret->slash = last && cut == '/' && !dots;
                 if (last && (walk->flags & RESOLVE_PARENT))
                         return end_with_parent(walk, name, 0, ret);
-                if (strcmp(name, ".") != 0 && strcmp(name, "..") != 0) {
+                if (!dots) {
                         r = take(walk, name, last, ret, &done);
                         if (r || done)
                                 return error_trace(r);
@@ -572,11 +625,26 @@ static int run(struct walk *walk, struct resolved *ret) {
         }
 }
 
-int walk(struct call *call, int base_fd, const char *path, unsigned flags, struct resolved *ret) {
-        __attribute__((cleanup(walk_cleanup))) struct walk walk = { .call = call, .flags = flags, .fd = -1 };
-        struct stat st;
-        int fd;
+/* Where ".." and "/" end: the task's root, or what it scoped the lookup to. */
+static int set_top(struct walk *walk, int base_fd) {
+        walk->top_fd = walk->call->view.root_fd;
+        walk->top = walk->call->view.root;
+        if (!(walk->scope & (RESOLVE_BENEATH | RESOLVE_IN_ROOT)))
+                return 0;
+        walk->top_fd = base_fd;
+        return error_trace(place_of(base_fd, &walk->top));
+}
 
+int walk(struct call *call, int base_fd, const char *path, unsigned flags, uint64_t scope,
+         struct resolved *ret) {
+        __attribute__((cleanup(walk_cleanup))) struct walk walk = {
+                .call = call, .flags = flags, .scope = scope, .knows_root = path[0] == '/', .fd = -1
+        };
+        struct stat st;
+        int fd, r = set_top(&walk, base_fd);
+
+        if (r)
+                return error_trace(r);
         walk.rest = walk.at = strdup(path);
         if (!walk.rest)
                 return error_origin(-ENOMEM);

@@ -35,9 +35,10 @@ enum file_system file_system_of(int fd, const struct stat *st);
 int walk_open(struct call *call, int dirfd, const char *name, int flags, uint64_t resolve, int *ret_fd,
               int *ret_error);
 
-/* From base_fd, borrowed. The authority is assumed; it still is when this returns 0. All of *ret is filled,
- * path but for RESOLVE_NO_TEXT. */
-int walk(struct call *call, int base_fd, const char *path, unsigned flags, struct resolved *ret);
+/* From base_fd, borrowed, within scope (RESOLVE_* of openat2(2)). The authority is assumed; it still is when
+ * this returns 0. All of *ret is filled, path but for RESOLVE_NO_TEXT. */
+int walk(struct call *call, int base_fd, const char *path, unsigned flags, uint64_t scope,
+         struct resolved *ret);
 
 /* The task's numbers in the procfs that fd lies in. 0, CALL_E_GONE, -errno. */
 int walk_own_numbers(struct call *call, int fd, uint32_t *ret_tgid, uint32_t *ret_tid);

@@ -309,14 +309,16 @@ static int create(struct call *call, struct resolved *resolved, const struct ope
 static int open_run(struct call *call) {
         struct resolved *path = &call->paths[0];
         struct opening opening = { 0 };
-        int r = paths_need(call);
+        int r = paths_need_how(call);
 
         if (r || paths_answered(call))
                 return error_trace(r);
         read_arguments(call, &opening);
         r = check_flags(call, &opening);
+        if (!r && !paths_answered(call))
+                r = paths_need(call);
         if (r || paths_answered(call))
-                return r;
+                return error_trace(r);
         if (call->verdict.action == POLICY_SUBSTITUTE)
                 return substitute_open(call, opening.flags);
         if ((opening.flags & O_CREAT) && path->slash &&

@@ -36,6 +36,13 @@ enum flag_style {
         FLAGS_WATCH, /* IN_DONT_FOLLOW */
 };
 
+/* What no path at all means. */
+enum null_path {
+        NULL_IS_BAD,
+        NULL_IS_FD,    /* the descriptor, but not the working directory: utimensat */
+        NULL_IS_EMPTY, /* the same as "" where AT_EMPTY_PATH stands, since 6.11 */
+};
+
 struct path_arg {
         int dirfd; /* argument; NONE: the working directory */
         int path;  /* argument; NONE: no such path */
@@ -46,8 +53,8 @@ struct path_row {
         const char *call;
         struct path_arg paths[2];
         enum flag_style style;
-        int flags;       /* argument; they are about paths[0] */
-        bool null_is_fd; /* no path at all means the descriptor (utimensat), or with AT_EMPTY_PATH (6.11) */
+        int flags; /* argument; they are about paths[0] */
+        enum null_path null;
 };
 
 #define NO_PATH                                                                                             \
@@ -66,76 +73,80 @@ struct path_row {
         { { dirfd, path, RESOLVE_PARENT }, NO_PATH }
 
 static const struct path_row rows[] = {
-        { "open", FOLLOW(0), FLAGS_OPEN, 1, false },
-        { "openat", AT_FOLLOW(0, 1), FLAGS_OPEN, 2, false },
-        { "openat2", AT_FOLLOW(0, 1), FLAGS_OPEN, HOW_FLAGS, false },
-        { "creat", FOLLOW(0), FLAGS_NONE, 0, false },
-        { "stat", FOLLOW(0), FLAGS_NONE, 0, false },
-        { "stat64", FOLLOW(0), FLAGS_NONE, 0, false },
-        { "oldstat", FOLLOW(0), FLAGS_NONE, 0, false },
-        { "lstat", LINK(0), FLAGS_NONE, 0, false },
-        { "lstat64", LINK(0), FLAGS_NONE, 0, false },
-        { "oldlstat", LINK(0), FLAGS_NONE, 0, false },
-        { "newfstatat", AT_FOLLOW(0, 1), FLAGS_AT, 3, false },
-        { "fstatat64", AT_FOLLOW(0, 1), FLAGS_AT, 3, false },
-        { "statx", AT_FOLLOW(0, 1), FLAGS_AT, 2, false },
-        { "access", FOLLOW(0), FLAGS_NONE, 0, false },
-        { "faccessat", AT_FOLLOW(0, 1), FLAGS_NONE, 0, false },
-        { "faccessat2", AT_FOLLOW(0, 1), FLAGS_AT, 3, false },
-        { "readlink", LINK(0), FLAGS_NONE, 0, false },
-        { "readlinkat", { { 0, 1, RESOLVE_EMPTY }, NO_PATH }, FLAGS_NONE, 0, false },
-        { "statfs", FOLLOW(0), FLAGS_NONE, 0, false },
-        { "statfs64", FOLLOW(0), FLAGS_NONE, 0, false },
-        { "truncate", FOLLOW(0), FLAGS_NONE, 0, false },
-        { "truncate64", FOLLOW(0), FLAGS_NONE, 0, false },
-        { "mkdir", NAME(0), FLAGS_NONE, 0, false },
-        { "mkdirat", AT_NAME(0, 1), FLAGS_NONE, 0, false },
-        { "rmdir", NAME(0), FLAGS_NONE, 0, false },
-        { "unlink", NAME(0), FLAGS_NONE, 0, false },
-        { "unlinkat", AT_NAME(0, 1), FLAGS_NONE, 0, false },
-        { "rename", { { NONE, 0, RESOLVE_PARENT }, { NONE, 1, RESOLVE_PARENT } }, FLAGS_NONE, 0, false },
-        { "renameat", { { 0, 1, RESOLVE_PARENT }, { 2, 3, RESOLVE_PARENT } }, FLAGS_NONE, 0, false },
-        { "renameat2", { { 0, 1, RESOLVE_PARENT }, { 2, 3, RESOLVE_PARENT } }, FLAGS_NONE, 0, false },
-        { "link", { { NONE, 0, 0 }, { NONE, 1, RESOLVE_PARENT } }, FLAGS_NONE, 0, false },
-        { "linkat", { { 0, 1, 0 }, { 2, 3, RESOLVE_PARENT } }, FLAGS_LINK, 4, false },
-        { "symlink", NAME(1), FLAGS_NONE, 0, false },
-        { "symlinkat", AT_NAME(1, 2), FLAGS_NONE, 0, false },
-        { "mknod", NAME(0), FLAGS_NONE, 0, false },
-        { "mknodat", AT_NAME(0, 1), FLAGS_NONE, 0, false },
-        { "chmod", FOLLOW(0), FLAGS_NONE, 0, false },
-        { "fchmodat", AT_FOLLOW(0, 1), FLAGS_NONE, 0, false },
-        { "fchmodat2", AT_FOLLOW(0, 1), FLAGS_AT, 3, false },
-        { "chown", FOLLOW(0), FLAGS_NONE, 0, false },
-        { "chown32", FOLLOW(0), FLAGS_NONE, 0, false },
-        { "lchown", LINK(0), FLAGS_NONE, 0, false },
-        { "lchown32", LINK(0), FLAGS_NONE, 0, false },
-        { "fchownat", AT_FOLLOW(0, 1), FLAGS_AT, 4, false },
-        { "utime", FOLLOW(0), FLAGS_NONE, 0, false },
-        { "utimes", FOLLOW(0), FLAGS_NONE, 0, false },
-        { "futimesat", AT_FOLLOW(0, 1), FLAGS_NONE, 0, true },
-        { "utimensat", AT_FOLLOW(0, 1), FLAGS_AT, 3, true },
-        { "utimensat_time64", AT_FOLLOW(0, 1), FLAGS_AT, 3, true },
-        { "setxattr", FOLLOW(0), FLAGS_NONE, 0, false },
-        { "getxattr", FOLLOW(0), FLAGS_NONE, 0, false },
-        { "listxattr", FOLLOW(0), FLAGS_NONE, 0, false },
-        { "removexattr", FOLLOW(0), FLAGS_NONE, 0, false },
-        { "lsetxattr", LINK(0), FLAGS_NONE, 0, false },
-        { "lgetxattr", LINK(0), FLAGS_NONE, 0, false },
-        { "llistxattr", LINK(0), FLAGS_NONE, 0, false },
-        { "lremovexattr", LINK(0), FLAGS_NONE, 0, false },
-        { "setxattrat", AT_FOLLOW(0, 1), FLAGS_AT, 2, true },
-        { "getxattrat", AT_FOLLOW(0, 1), FLAGS_AT, 2, true },
-        { "listxattrat", AT_FOLLOW(0, 1), FLAGS_AT, 2, true },
-        { "removexattrat", AT_FOLLOW(0, 1), FLAGS_AT, 2, true },
-        { "name_to_handle_at", AT_LINK(0, 1), FLAGS_LINK, 4, false },
-        { "inotify_add_watch", FOLLOW(1), FLAGS_WATCH, 2, false },
-        { "chdir", FOLLOW(0), FLAGS_NONE, 0, false },
-        { "chroot", FOLLOW(0), FLAGS_NONE, 0, false },
-        { "execve", FOLLOW(0), FLAGS_NONE, 0, false },
-        { "execveat", AT_FOLLOW(0, 1), FLAGS_AT, 4, false },
-        { "mount", FOLLOW(1), FLAGS_NONE, 0, false },
-        { "umount", FOLLOW(0), FLAGS_NONE, 0, false },
-        { "umount2", FOLLOW(0), FLAGS_NONE, 0, false },
+        { "open", FOLLOW(0), FLAGS_OPEN, 1, NULL_IS_BAD },
+        { "openat", AT_FOLLOW(0, 1), FLAGS_OPEN, 2, NULL_IS_BAD },
+        { "openat2", AT_FOLLOW(0, 1), FLAGS_OPEN, HOW_FLAGS, NULL_IS_BAD },
+        { "creat", FOLLOW(0), FLAGS_NONE, 0, NULL_IS_BAD },
+        { "stat", FOLLOW(0), FLAGS_NONE, 0, NULL_IS_BAD },
+        { "stat64", FOLLOW(0), FLAGS_NONE, 0, NULL_IS_BAD },
+        { "oldstat", FOLLOW(0), FLAGS_NONE, 0, NULL_IS_BAD },
+        { "lstat", LINK(0), FLAGS_NONE, 0, NULL_IS_BAD },
+        { "lstat64", LINK(0), FLAGS_NONE, 0, NULL_IS_BAD },
+        { "oldlstat", LINK(0), FLAGS_NONE, 0, NULL_IS_BAD },
+        { "newfstatat", AT_FOLLOW(0, 1), FLAGS_AT, 3, NULL_IS_EMPTY },
+        { "fstatat64", AT_FOLLOW(0, 1), FLAGS_AT, 3, NULL_IS_EMPTY },
+        { "statx", AT_FOLLOW(0, 1), FLAGS_AT, 2, NULL_IS_EMPTY },
+        { "access", FOLLOW(0), FLAGS_NONE, 0, NULL_IS_BAD },
+        { "faccessat", AT_FOLLOW(0, 1), FLAGS_NONE, 0, NULL_IS_BAD },
+        { "faccessat2", AT_FOLLOW(0, 1), FLAGS_AT, 3, NULL_IS_BAD },
+        { "readlink", LINK(0), FLAGS_NONE, 0, NULL_IS_BAD },
+        { "readlinkat", { { 0, 1, RESOLVE_EMPTY }, NO_PATH }, FLAGS_NONE, 0, NULL_IS_BAD },
+        { "statfs", FOLLOW(0), FLAGS_NONE, 0, NULL_IS_BAD },
+        { "statfs64", FOLLOW(0), FLAGS_NONE, 0, NULL_IS_BAD },
+        { "truncate", FOLLOW(0), FLAGS_NONE, 0, NULL_IS_BAD },
+        { "truncate64", FOLLOW(0), FLAGS_NONE, 0, NULL_IS_BAD },
+        { "mkdir", NAME(0), FLAGS_NONE, 0, NULL_IS_BAD },
+        { "mkdirat", AT_NAME(0, 1), FLAGS_NONE, 0, NULL_IS_BAD },
+        { "rmdir", NAME(0), FLAGS_NONE, 0, NULL_IS_BAD },
+        { "unlink", NAME(0), FLAGS_NONE, 0, NULL_IS_BAD },
+        { "unlinkat", AT_NAME(0, 1), FLAGS_NONE, 0, NULL_IS_BAD },
+        { "rename",
+          { { NONE, 0, RESOLVE_PARENT }, { NONE, 1, RESOLVE_PARENT } },
+          FLAGS_NONE,
+          0,
+          NULL_IS_BAD },
+        { "renameat", { { 0, 1, RESOLVE_PARENT }, { 2, 3, RESOLVE_PARENT } }, FLAGS_NONE, 0, NULL_IS_BAD },
+        { "renameat2", { { 0, 1, RESOLVE_PARENT }, { 2, 3, RESOLVE_PARENT } }, FLAGS_NONE, 0, NULL_IS_BAD },
+        { "link", { { NONE, 0, 0 }, { NONE, 1, RESOLVE_PARENT } }, FLAGS_NONE, 0, NULL_IS_BAD },
+        { "linkat", { { 0, 1, 0 }, { 2, 3, RESOLVE_PARENT } }, FLAGS_LINK, 4, NULL_IS_BAD },
+        { "symlink", NAME(1), FLAGS_NONE, 0, NULL_IS_BAD },
+        { "symlinkat", AT_NAME(1, 2), FLAGS_NONE, 0, NULL_IS_BAD },
+        { "mknod", NAME(0), FLAGS_NONE, 0, NULL_IS_BAD },
+        { "mknodat", AT_NAME(0, 1), FLAGS_NONE, 0, NULL_IS_BAD },
+        { "chmod", FOLLOW(0), FLAGS_NONE, 0, NULL_IS_BAD },
+        { "fchmodat", AT_FOLLOW(0, 1), FLAGS_NONE, 0, NULL_IS_BAD },
+        { "fchmodat2", AT_FOLLOW(0, 1), FLAGS_AT, 3, NULL_IS_BAD },
+        { "chown", FOLLOW(0), FLAGS_NONE, 0, NULL_IS_BAD },
+        { "chown32", FOLLOW(0), FLAGS_NONE, 0, NULL_IS_BAD },
+        { "lchown", LINK(0), FLAGS_NONE, 0, NULL_IS_BAD },
+        { "lchown32", LINK(0), FLAGS_NONE, 0, NULL_IS_BAD },
+        { "fchownat", AT_FOLLOW(0, 1), FLAGS_AT, 4, NULL_IS_BAD },
+        { "utime", FOLLOW(0), FLAGS_NONE, 0, NULL_IS_BAD },
+        { "utimes", FOLLOW(0), FLAGS_NONE, 0, NULL_IS_BAD },
+        { "futimesat", AT_FOLLOW(0, 1), FLAGS_NONE, 0, NULL_IS_FD },
+        { "utimensat", AT_FOLLOW(0, 1), FLAGS_AT, 3, NULL_IS_FD },
+        { "utimensat_time64", AT_FOLLOW(0, 1), FLAGS_AT, 3, NULL_IS_FD },
+        { "setxattr", FOLLOW(0), FLAGS_NONE, 0, NULL_IS_BAD },
+        { "getxattr", FOLLOW(0), FLAGS_NONE, 0, NULL_IS_BAD },
+        { "listxattr", FOLLOW(0), FLAGS_NONE, 0, NULL_IS_BAD },
+        { "removexattr", FOLLOW(0), FLAGS_NONE, 0, NULL_IS_BAD },
+        { "lsetxattr", LINK(0), FLAGS_NONE, 0, NULL_IS_BAD },
+        { "lgetxattr", LINK(0), FLAGS_NONE, 0, NULL_IS_BAD },
+        { "llistxattr", LINK(0), FLAGS_NONE, 0, NULL_IS_BAD },
+        { "lremovexattr", LINK(0), FLAGS_NONE, 0, NULL_IS_BAD },
+        { "setxattrat", AT_FOLLOW(0, 1), FLAGS_AT, 2, NULL_IS_EMPTY },
+        { "getxattrat", AT_FOLLOW(0, 1), FLAGS_AT, 2, NULL_IS_EMPTY },
+        { "listxattrat", AT_FOLLOW(0, 1), FLAGS_AT, 2, NULL_IS_EMPTY },
+        { "removexattrat", AT_FOLLOW(0, 1), FLAGS_AT, 2, NULL_IS_EMPTY },
+        { "name_to_handle_at", AT_LINK(0, 1), FLAGS_LINK, 4, NULL_IS_BAD },
+        { "inotify_add_watch", FOLLOW(1), FLAGS_WATCH, 2, NULL_IS_BAD },
+        { "chdir", FOLLOW(0), FLAGS_NONE, 0, NULL_IS_BAD },
+        { "chroot", FOLLOW(0), FLAGS_NONE, 0, NULL_IS_BAD },
+        { "execve", FOLLOW(0), FLAGS_NONE, 0, NULL_IS_BAD },
+        { "execveat", AT_FOLLOW(0, 1), FLAGS_AT, 4, NULL_IS_BAD },
+        { "mount", FOLLOW(1), FLAGS_NONE, 0, NULL_IS_BAD },
+        { "umount", FOLLOW(0), FLAGS_NONE, 0, NULL_IS_BAD },
+        { "umount2", FOLLOW(0), FLAGS_NONE, 0, NULL_IS_BAD },
 };
 
 static const struct path_row *row_of(const struct call *call) {
@@ -240,9 +251,10 @@ static int fetch_one(struct call *call, const struct path_row *row, size_t i, un
         int r = 0;
 
         path[0] = 0;
-        if (address == 0 && row->null_is_fd && dirfd != AT_FDCWD)
+        if (address == 0 && row->null == NULL_IS_FD && dirfd != AT_FDCWD)
                 lookup |= RESOLVE_EMPTY;
-        else if (address != 0 || !(lookup & RESOLVE_EMPTY) || !null_may_be_empty())
+        else if (address != 0 || row->null != NULL_IS_EMPTY || !(lookup & RESOLVE_EMPTY) ||
+                 !null_may_be_empty())
                 r = target_string(call, address, path, sizeof(path));
         if (!r)
                 r = view_resolve_scoped(call, dirfd, path, lookup,
@@ -336,6 +348,14 @@ static int redirect(struct call *call) {
         if (call->facts.n_paths > i)
                 call->facts.paths[i] = there.path;
         return 0;
+}
+
+int paths_need_how(struct call *call) {
+        int r = strcmp(call->name, "openat2") == 0 ? read_how(call) : 0;
+
+        if (!r && call->how_error)
+                return answer_errno(call, call->how_error);
+        return target_error(call, r);
 }
 
 int paths_need(struct call *call) {

@@ -26,6 +26,8 @@ int paths_fetch(struct call *call);
  * task's own mistakes are answered, so look at call->answer.kind (paths_answered()).
  */
 int paths_need(struct call *call);
+/* openat2's struct alone, call->how; for other calls nothing. As paths_need(). */
+int paths_need_how(struct call *call);
 bool paths_answered(const struct call *call);
 
 /* POLICY_FACT_MEMORY_ARGS: of openat2 flags, mode and resolve. */

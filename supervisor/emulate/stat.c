@@ -271,14 +271,15 @@ static int flags_of(const struct call *call) {
 
 /* Paths and flags; *ret_answered where that was the end of it. */
 static int begin(struct call *call, bool *ret_answered) {
-        int flags = flags_of(call), r = paths_need(call);
+        int flags = flags_of(call), r;
 
         *ret_answered = true;
-        if (r || paths_answered(call))
-                return error_trace(r);
         if ((flags & ~STAT_FLAGS) || (flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE ||
             (is_statx(call) && (call->args[3] & STATX_RESERVED)))
                 return answer_errno(call, EINVAL);
+        r = paths_need(call);
+        if (r || paths_answered(call))
+                return error_trace(r);
         if (call->verdict.action != POLICY_SUBSTITUTE) {
                 if (call->paths[0].error)
                         return answer_errno(call, call->paths[0].error);
