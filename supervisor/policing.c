@@ -353,13 +353,23 @@ static int ask(struct policing *policing, struct call *call) {
 
 /* ---- carrying out ---- */
 
+#define PAUSE_PATIENT_S 1
+
+/* Signals do not shorten it: a program would send them to itself. One that has to be handled ends a long
+ * pause with EINTR, and the call has not been made. */
 static int pause_for(struct call *call, uint64_t ns) {
         struct timespec left = { .tv_sec = (time_t)(ns / 1000000000u), .tv_nsec = (long)(ns % 1000000000u) };
 
         if (!call->may_wait)
                 return CALL_E_SLOW;
-        while (!call->kicked && clock_nanosleep(CLOCK_MONOTONIC, 0, &left, &left) == EINTR)
-                ;
+        while (clock_nanosleep(CLOCK_MONOTONIC, 0, &left, &left) == EINTR) {
+                int r = target_confirm(call);
+
+                if (r)
+                        return r;
+                if (call->kicked && left.tv_sec >= PAUSE_PATIENT_S)
+                        return answer_errno(call, EINTR);
+        }
         return target_confirm(call);
 }
 
@@ -403,7 +413,7 @@ int policing_run(struct policing *policing, struct call *call, uint32_t base) {
         }
         if (call->verdict.delay_ns > 0) {
                 r = pause_for(call, call->verdict.delay_ns);
-                if (r)
+                if (r || call->answer.kind != ANSWER_NONE)
                         return r;
                 call->verdict.delay_ns = 0;
         }

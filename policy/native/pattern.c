@@ -16,11 +16,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define INSNS_MAX   8192
+#define INSNS_MAX   4608 /* the longest text without a wildcard, and some */
 #define CLASSES_MAX 1024
 #define DEPTH_MAX   64
-#define REPEAT_MAX  255           /* RE_DUP_MAX of POSIX */
-#define SLOTS_BYTES (256u * 1024) /* of stack, for captures */
+#define REPEAT_MAX  255          /* RE_DUP_MAX of POSIX */
+#define SLOTS_BYTES (64u * 1024) /* of stack, for captures; workers have 256 KiB in all */
 
 enum op {
         OP_CHAR,       /* value: the byte */

@@ -110,6 +110,29 @@ policy forever.yaml "{ syscalls: [sync], do: { delay: 1h } }"
 run forever.yaml timeout -s KILL 1 sync >out 2>err
 same "a delayed program can be killed" 137 $? out err
 
+cat >alarmed.py <<'P'
+import os, signal, sys, time
+def handler(*_): sys.exit(3)
+signal.signal(signal.SIGALRM, handler)
+signal.alarm(1)
+os.sync()
+sys.exit(4)
+P
+run forever.yaml python3 alarmed.py >out 2>err
+same "a signal with a handler ends a long delay" 3 $? out err
+cat >impatient.py <<'P'
+import os, signal, sys, time
+signal.signal(signal.SIGALRM, lambda *_: None)
+signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
+start = time.monotonic()
+for _ in range(3): os.sync()
+signal.setitimer(signal.ITIMER_REAL, 0)
+sys.exit(0 if time.monotonic() - start >= 0.9 else 5)
+P
+policy brief.yaml "{ syscalls: [sync], do: { delay: 300ms } }"
+run brief.yaml python3 impatient.py >out 2>err
+same "and none shortens a brief one" 0 $? out err
+
 # ---- counts outlive a reload ----
 policy live.yaml "{ name: few, syscalls: [socket], where: { count: { above: 5 } }, do: { errno: EMFILE } }"
 run live.yaml python3 sockets.py twice >out 2>err &

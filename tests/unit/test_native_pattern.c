@@ -5,6 +5,7 @@
 
 #include <criterion/criterion.h>
 #include <fnmatch.h>
+#include <pthread.h>
 #include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -288,4 +289,36 @@ Test(native_pattern, long_ones) {
         text[0] = '~';
         cr_assert_eq(pattern_new(text, &pattern, error, sizeof(error)), POLICY_E_INVALID);
         free(text);
+}
+
+static void *match_on_small_stack(void *data) {
+        struct policy_capture captures[POLICY_CAPTURES_MAX];
+        char text[4097];
+        size_t n;
+
+        memset(text, 'a', 4096);
+        text[4096] = 0;
+        return pattern_match(data, text, captures, &n) ? data : NULL;
+}
+
+/* Workers of the supervisor have 256 KiB of stack; half of it must be enough for the largest patterns. */
+Test(native_pattern, on_a_small_stack) {
+        static const char *const patterns[] = { "~^(a?){150}(a*)$",
+                                                "(a**)(**)(**)(**)(**)(**)(**)(**)(**)" };
+
+        for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++) {
+                cleanup_pattern struct policy_pattern *pattern = NULL;
+                pthread_attr_t attr;
+                pthread_t thread;
+                char error[256];
+                void *matched;
+
+                cr_assert_eq(pattern_new(patterns[i], &pattern, error, sizeof(error)), 0, "%s", error);
+                pthread_attr_init(&attr);
+                pthread_attr_setstacksize(&attr, 192 * 1024);
+                cr_assert_eq(pthread_create(&thread, &attr, match_on_small_stack, pattern), 0);
+                cr_assert_eq(pthread_join(thread, &matched), 0);
+                cr_assert_not_null(matched);
+                pthread_attr_destroy(&attr);
+        }
 }
