@@ -2,6 +2,7 @@
 
 /* What `emulate:` of a policy can say, one row each. */
 
+#include <fcntl.h>
 #include <linux/prctl.h>
 #include <string.h>
 
@@ -23,10 +24,13 @@ static const char root_calls[] =
         "setrlimit prlimit64 stat stat64 oldstat lstat lstat64 oldlstat newfstatat fstatat64 fstat "
         "fstat64 oldfstat statx access faccessat faccessat2 chown chown32 lchown lchown32 fchown "
         "fchown32 fchownat chmod fchmod fchmodat fchmodat2 utime utimes futimesat utimensat "
-        "utimensat_time64 mknod mknodat mkdir mkdirat unlink unlinkat rmdir rename renameat "
+        "utimensat_time64 open openat openat2 creat mknod mknodat mkdir mkdirat unlink unlinkat rmdir "
+        "rename renameat "
         "renameat2 setxattr lsetxattr fsetxattr getxattr lgetxattr fgetxattr listxattr llistxattr "
         "flistxattr removexattr lremovexattr fremovexattr";
 
+#define HAS(call, arg, flag)                                                                                \
+        { call, { { arg, CONDITION_MASKED_EQ, flag, flag } }, 1 }
 #define OPTION_IS(option)                                                                                   \
         { "prctl", { { 0, CONDITION_MASKED_EQ, UINT32_MAX, option } }, 1 }
 #define RESOURCE_IS(call, arg, resource)                                                                    \
@@ -35,7 +39,9 @@ static const struct policy_emulation_when root_when[] = {
         OPTION_IS(PR_GET_KEEPCAPS),       OPTION_IS(PR_SET_KEEPCAPS),
         OPTION_IS(PR_CAPBSET_READ),       OPTION_IS(PR_CAPBSET_DROP),
         OPTION_IS(PR_GET_SECUREBITS),     OPTION_IS(PR_SET_SECUREBITS),
-        OPTION_IS(PR_CAP_AMBIENT),        RESOURCE_IS("getrlimit", 0, 10), /* RLIMIT_LOCKS */
+        OPTION_IS(PR_CAP_AMBIENT),        HAS("open", 1, O_CREAT),
+        HAS("open", 1, O_TMPFILE),        HAS("openat", 2, O_CREAT),
+        HAS("openat", 2, O_TMPFILE),      RESOURCE_IS("getrlimit", 0, 10), /* RLIMIT_LOCKS */
         RESOURCE_IS("ugetrlimit", 0, 10), RESOURCE_IS("setrlimit", 0, 10),
         RESOURCE_IS("prlimit64", 1, 10),  { 0 },
 };
@@ -104,8 +110,6 @@ static const char time_calls[] =
 /* clock ids: CLOCK_REALTIME 0, _COARSE 5, _ALARM 8, TAI 11. A clockid_t is 32 bits wide. */
 #define CLOCK_IS(call, arg, clock)                                                                          \
         { call, { { arg, CONDITION_MASKED_EQ, UINT32_MAX, clock } }, 1 }
-#define HAS(call, arg, flag)                                                                                \
-        { call, { { arg, CONDITION_MASKED_EQ, flag, flag } }, 1 }
 #define CLOCK_WITH(call, arg, clock, flags_arg, flag)                                                       \
         {                                                                                                   \
                 call,                                                                                       \

@@ -141,9 +141,10 @@ int root_chown(struct call *call) {
 
 /* ---- modes ---- */
 
-/* The owner can always go on; nobody gets anybody's rights. */
+/* The owner can always go on, and no set-id bit becomes real. A directory's sticky bit does: without it
+ * others could do more to its files than the mode says. */
 static mode_t safe_mode(uint32_t mode, uint32_t type) {
-        return (mode & 0777) | (S_ISDIR(type) ? 0700 : 0600);
+        return S_ISDIR(type) ? (mode & 01777) | 0700 : (mode & 0777) | 0600;
 }
 
 static int real_chmod(struct call *call, const struct attribute_change *change, mode_t mode,

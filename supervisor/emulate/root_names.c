@@ -39,13 +39,14 @@ static void name_of(const struct resolved *path, char ret[sizeof(path->name) + 1
 }
 
 /* Whose file it is that is made here: the file system ids, or the group of a directory that passes it on. */
-static int new_owner(struct call *call, struct root *root, struct root_change *change, bool *ret_inherits) {
+static int new_owner(struct call *call, struct root *root, int parent_fd, struct root_change *change,
+                     bool *ret_inherits) {
         struct identity identity;
         struct statx real, shown;
         int r = root_identity(call, root, &identity);
 
         if (!r)
-                r = root_look(call, root, call->paths[0].parent_fd, &real, &shown);
+                r = root_look(call, root, parent_fd, &real, &shown);
         if (r)
                 return r;
         *ret_inherits = shown.stx_mode & S_ISGID;
@@ -94,7 +95,7 @@ static int make_and_remember(struct call *call, struct new_file *file) {
         struct statx real, shown;
         cleanup_fd int fd = -1;
         bool inherits;
-        int error, r = new_owner(call, root, &file->change, &inherits);
+        int error, r = new_owner(call, root, call->paths[0].parent_fd, &file->change, &inherits);
 
         if (!r)
                 r = authority_assume(call);
@@ -198,6 +199,77 @@ int root_mkdir(struct call *call) {
                 return r;
         decide_mode(&file, mode);
         return make_and_remember(call, &file);
+}
+
+/* ---- opening what was not there ---- */
+
+struct opening {
+        uint64_t flags, mode;
+        int parent_fd; /* borrowed; -1: the file was there before */
+};
+
+static struct opening opening_of(const struct call *call) {
+        struct opening opening = { .flags = call->args[1], .mode = call->args[2], .parent_fd = -1 };
+
+        if (strcmp(call->name, "creat") == 0)
+                opening = (struct opening){ O_CREAT, call->args[1], -1 };
+        else if (strcmp(call->name, "openat") == 0)
+                opening = (struct opening){ call->args[2], call->args[3], -1 };
+        else if (strcmp(call->name, "openat2") == 0)
+                opening = (struct opening){ call->how.flags, call->how.mode, -1 };
+        if ((opening.flags & O_TMPFILE) == O_TMPFILE)
+                opening.parent_fd = call->paths[0].fd;
+        else if (opening.flags & O_CREAT && call->paths[0].fd < 0)
+                opening.parent_fd = call->paths[0].parent_fd;
+        return opening;
+}
+
+/* The new file, still in our hands: 0 with it remembered, or as emulators return. */
+static int adopt(struct call *call, const struct opening *opening) {
+        struct root *root = emulation_state(call);
+        struct new_file file = { .mode = S_IFREG, .change = ROOT_CHANGE_NONE };
+        struct statx real, shown;
+        bool inherits;
+        int r = new_owner(call, root, opening->parent_fd, &file.change, &inherits);
+
+        if (!r)
+                r = umask_of(call, &file.mask);
+        if (r)
+                return r;
+        decide_mode(&file, opening->mode);
+        if (file.change.mode != ROOT_REAL) {
+                r = authority_assume(call);
+                if (r)
+                        return error_trace(r);
+                fchmod(call->answer.fd, file.mode & 0777 & ~(file.mask & 077));
+                authority_return(call);
+        }
+        r = root_look(call, root, call->answer.fd, &real, &shown);
+        if (r || !S_ISREG(real.stx_mode))
+                return r;
+        file.change.new = true;
+        r = root_remember(root, &real, &file.change);
+        return r == -ENOSPC ? 0
+                            : r; /* it is open, and belongs to root: better than an error after the deed */
+}
+
+/* Only opens that may make a file get here. */
+int root_creat(struct call *call) {
+        struct opening opening;
+        int r = paths_need(call);
+
+        if (r || paths_answered(call))
+                return error_trace(r);
+        opening = opening_of(call);
+        r = root_perform(call);
+        if (r || opening.parent_fd < 0 || call->answer.kind != ANSWER_FD)
+                return r;
+        r = adopt(call, &opening);
+        if (r) { /* the descriptor is not handed over then */
+                call->answer.fd = fd_close(call->answer.fd);
+                call->answer.kind = ANSWER_NONE;
+        }
+        return r;
 }
 
 /* ---- removing ---- */
