@@ -18,6 +18,7 @@
 
 #define CAPS_NAME "security.capability"
 #define LIST_MAX  65536 /* XATTR_LIST_MAX */
+#define ACL_NAME  "system.posix_acl_access"
 
 /* One call: f…(fd, …), l…(path, …) or the plain one. */
 struct xattr_call {
@@ -25,6 +26,7 @@ struct xattr_call {
         struct root_subject subject;
         struct identity identity;
         struct root_file_key key;
+        uint32_t mode; /* as shown, with the type */
         char name[ROOT_XATTR_NAME_MAX + 1];
         bool pretended;
         char path[32]; /* the subject, for calls of ours */
@@ -65,8 +67,11 @@ static int begin(struct call *call, bool named, struct xattr_call *x) {
         r = root_identity(call, x->root, &x->identity);
         if (!r)
                 r = root_look(call, x->root, x->subject.fd, &real, &shown);
+        if (r)
+                return r;
         x->key = root_file_key(&real);
-        return r;
+        x->mode = shown.stx_mode;
+        return 0;
 }
 
 /* May this be set or removed? 0 or a positive errno. */
@@ -80,6 +85,44 @@ static int may_change(const struct xattr_call *x) {
 /* trusted.* is not even there for those who may not see it. */
 static bool may_see(const struct xattr_call *x, const char *name) {
         return strncmp(name, "trusted.", 8) != 0 || identity_may(&x->identity, IDENTITY_SYS_ADMIN);
+}
+
+/* ---- access control lists ----
+ *
+ * Little-endian: a version, then entries of tag (16 bits), permissions (16 bits) and id (32 bits).
+ */
+
+#define ACL_HEADER 4
+#define ACL_ENTRY  8
+enum acl_tag {
+        ACL_OWNER = 0x01,
+        ACL_OWNING_GROUP = 0x04,
+        ACL_MASK = 0x10,
+        ACL_OTHER = 0x20,
+};
+
+static bool is_acl(const struct xattr_call *x) {
+        return strcmp(x->name, ACL_NAME) == 0;
+}
+
+/* The permissions of an entry, low byte; NULL: no such entry. */
+static unsigned char *acl_permissions(unsigned char *acl, size_t n, enum acl_tag tag) {
+        for (size_t at = ACL_HEADER; at + ACL_ENTRY <= n; at += ACL_ENTRY)
+                if (acl[at] == tag && acl[at + 1] == 0)
+                        return &acl[at + 2];
+        return NULL;
+}
+
+/* The mode that comes with a list, special bits as they are; ROOT_REAL: that is no list. */
+static uint32_t acl_mode(unsigned char *acl, size_t n, uint32_t before) {
+        const unsigned char *owner = acl_permissions(acl, n, ACL_OWNER);
+        const unsigned char *mask = acl_permissions(acl, n, ACL_MASK);
+        const unsigned char *group = mask ? mask : acl_permissions(acl, n, ACL_OWNING_GROUP);
+        const unsigned char *other = acl_permissions(acl, n, ACL_OTHER);
+
+        if (!owner || !group || !other)
+                return ROOT_REAL;
+        return (before & 07000) | (*owner & 7u) << 6 | (*group & 7u) << 3 | (*other & 7u);
 }
 
 /* ---- setting ---- */
@@ -117,6 +160,35 @@ static int set_pretended(struct xattr_call *x, const void *value, size_t n, int 
         return r == -ENOSPC ? ENOSPC : r;
 }
 
+/* Of a list that was set for real: the mode that its author wanted. */
+static int remember_acl(struct call *call, const struct xattr_call *x, uint32_t mode) {
+        struct root_change wanted = ROOT_CHANGE_NONE;
+        struct statx real, shown;
+        int r = root_look(call, x->root, x->subject.fd, &real, &shown);
+
+        wanted.mode = mode;
+        return r ? r : root_remember(x->root, &real, &wanted);
+}
+
+static int set_acl(struct call *call, struct xattr_call *x, unsigned char *value, size_t n, int flags) {
+        unsigned char *owner = acl_permissions(value, n, ACL_OWNER);
+        uint32_t mode = acl_mode(value, n, x->mode);
+        int r = authority_assume(call), error;
+
+        if (r)
+                return error_trace(r);
+        if (owner && mode != ROOT_REAL)
+                *owner |= S_ISDIR(x->mode) ? 7 : 6;
+        error = setxattr(x->path, x->name, value, n, flags) < 0 ? errno : 0;
+        authority_return(call);
+        /* Files of others stay as they are. */
+        if (error == EPERM && identity_may(&x->identity, IDENTITY_FOWNER))
+                error = 0;
+        if (!error && mode != ROOT_REAL)
+                r = remember_acl(call, x, mode);
+        return r ? r : answer_errno(call, error);
+}
+
 static int set_real(struct call *call, const struct xattr_call *x, const void *value, size_t n, int flags) {
         int r = authority_assume(call), error;
 
@@ -127,10 +199,11 @@ static int set_real(struct call *call, const struct xattr_call *x, const void *v
         return answer_errno(call, error);
 }
 
-static int set_value(struct call *call, struct xattr_call *x, const unsigned char *value, size_t n,
-                     int flags) {
+static int set_value(struct call *call, struct xattr_call *x, unsigned char *value, size_t n, int flags) {
         int r;
 
+        if (is_acl(x))
+                return set_acl(call, x, value, n, flags);
         if (!x->pretended)
                 return set_real(call, x, value, n, flags);
         r = may_change(x);
@@ -198,6 +271,7 @@ static ssize_t get_pretended(struct xattr_call *x, unsigned char *value) {
 }
 
 static int get_real(struct call *call, const struct xattr_call *x, unsigned char *value, ssize_t *ret_n) {
+        unsigned char *owner;
         int r = authority_assume(call), error;
 
         if (r)
@@ -205,7 +279,12 @@ static int get_real(struct call *call, const struct xattr_call *x, unsigned char
         *ret_n = getxattr(x->path, x->name, value, ROOT_XATTR_SIZE_MAX);
         error = errno;
         authority_return(call);
-        return *ret_n < 0 ? answer_errno(call, error) : 0;
+        if (*ret_n < 0)
+                return answer_errno(call, error);
+        owner = is_acl(x) ? acl_permissions(value, (size_t)*ret_n, ACL_OWNER) : NULL;
+        if (owner)
+                *owner = x->mode >> 6 & 7;
+        return 0;
 }
 
 int root_getxattr(struct call *call) {
