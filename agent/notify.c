@@ -155,6 +155,47 @@ static int rewrite(const struct filter *enforcing, bool (*which)(uint32_t), stru
         return error_trace(r);
 }
 
+#define PR_SET_NAME_OPTION 15u
+
+static uint32_t verdict_on_rename(const struct filter *filter, const struct arch *arch, int nr) {
+        struct seccomp_data data = { .arch = audit_of(arch), .nr = nr, .args = { PR_SET_NAME_OPTION } };
+
+        return filter_simulate(filter, &data, NULL);
+}
+
+/* Notify what changes the name of a task, though it is allowed: the supervisor need not ask for the name at
+ * each call then. */
+static int observe_names(const struct filter *policy, struct head *head) {
+        const struct arch *archs[5];
+        size_t n = machine_archs(archs);
+        int r = 0;
+
+        for (size_t i = 0; i < n && !r; i++) {
+                static const char *const calls[] = { "execve", "execveat" };
+                int nr;
+
+                for (size_t j = 0; j < 2 && !r; j++) {
+                        nr = syscall_number(archs[i], calls[j]);
+                        if (nr < 0 || verdict_of(policy, archs[i], nr) != SECCOMP_RET_ALLOW)
+                                continue;
+                        r = guard(head, archs[i], nr, 1);
+                        if (!r)
+                                r = put(head, BPF_RET | BPF_K, 0, 0, SECCOMP_RET_USER_NOTIF);
+                }
+                nr = syscall_number(archs[i], "prctl");
+                if (r || nr < 0 || verdict_on_rename(policy, archs[i], nr) != SECCOMP_RET_ALLOW)
+                        continue;
+                r = guard(head, archs[i], nr, 3);
+                if (!r)
+                        r = load(head, OFFSET_LOW32(0));
+                if (!r)
+                        r = put(head, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, PR_SET_NAME_OPTION);
+                if (!r)
+                        r = put(head, BPF_RET | BPF_K, 0, 0, SECCOMP_RET_USER_NOTIF);
+        }
+        return r;
+}
+
 static bool is_notify(uint32_t ret) {
         return (ret & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_USER_NOTIF;
 }
@@ -165,6 +206,8 @@ int notify_policy(const struct filter *policy, struct filter *ret) {
 
         if (!r)
                 r = observe_returns(policy, is_notify, &head);
+        if (!r && has_return(policy, is_notify))
+                r = observe_names(policy, &head);
         return r ? error_trace(r) : prepend(&head, policy, ret);
 }
 

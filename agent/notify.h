@@ -27,5 +27,6 @@ int notify_enforce(const struct filter *enforcing, struct filter *ret);
  */
 int notify_record(const struct filter *base, struct filter *ret);
 
-/* The program of a policy (policy_compile()), with the same two put in front. */
+/* The program of a policy (policy_compile()), with the same two put in front, and with what changes a task's
+ * name: execve, execveat and prctl(PR_SET_NAME). */
 int notify_policy(const struct filter *policy, struct filter *ret);

@@ -41,6 +41,14 @@ struct own {
 static _Thread_local struct own own;
 static _Thread_local bool switched;
 
+/* The credentials of a task that waits for its answer do not change, so they are read once for each call. */
+static _Thread_local struct {
+        int listener_fd;
+        uint64_t id;
+        bool known, same_user_namespace;
+        struct credentials task;
+} last;
+
 static int get_caps(uint64_t *ret_effective, uint64_t *ret_permitted) {
         struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
         struct __user_cap_data_struct data[2];
@@ -137,7 +145,7 @@ int authority_read(const struct kernel *kernel, uint32_t tid, struct credentials
 }
 
 /* Does the task stand in our user namespace, so that its capabilities mean what ours do? */
-static bool same_user_namespace(const struct call *call) {
+static bool stands_in_ours(const struct call *call) {
         char path[64];
         struct stat st;
 
@@ -171,12 +179,12 @@ static bool same_groups(const struct credentials *task) {
         return true;
 }
 
-static int become(const struct call *call, const struct credentials *task) {
+static int become(const struct credentials *task) {
         uint64_t caps = task->caps & own.permitted;
         gid_t groups[CREDENTIALS_GROUPS_MAX];
         int r = 0;
 
-        if (task->caps && !same_user_namespace(call))
+        if (task->caps && !last.same_user_namespace)
                 caps = 0;
         if (task->fsuid == own.uid && task->euid == own.uid && task->uid == own.uid &&
             task->fsgid == own.gid && task->egid == own.gid && task->gid == own.gid && same_groups(task) &&
@@ -196,8 +204,29 @@ static int become(const struct call *call, const struct credentials *task) {
         return error_origin(r);
 }
 
+/* 0 with `last` of this call, CALL_E_GONE or -errno. */
+static int know_task(struct call *call) {
+        int r;
+
+        if (last.known && last.id == call->notif.id && last.listener_fd == call->listener_fd)
+                return 0;
+        last.known = false;
+        r = authority_read(call->kernel, call->tid, &last.task);
+        if (r == -ESRCH || r == -ENOENT)
+                return CALL_E_GONE;
+        if (r)
+                return error_origin(r);
+        last.same_user_namespace = last.task.caps && stands_in_ours(call);
+        r = target_confirm(call);
+        if (r)
+                return r;
+        last.id = call->notif.id;
+        last.listener_fd = call->listener_fd;
+        last.known = true;
+        return 0;
+}
+
 int authority_assume(struct call *call) {
-        struct credentials task;
         bool makes = makes_something(call), privileged;
         int r = know_ourselves();
 
@@ -206,17 +235,12 @@ int authority_assume(struct call *call) {
         privileged = own.uid == 0 || own.permitted != 0;
         if (!privileged && !makes)
                 return 0;
-        r = authority_read(call->kernel, call->tid, &task);
-        if (r == -ESRCH || r == -ENOENT)
-                return CALL_E_GONE;
-        if (r)
-                return error_origin(r);
-        r = target_confirm(call);
+        r = know_task(call);
         if (r)
                 return r;
         if (makes)
-                umask((mode_t)task.umask);
-        return privileged ? become(call, &task) : 0;
+                umask((mode_t)last.task.umask);
+        return privileged ? become(&last.task) : 0;
 }
 
 void authority_return(struct call *call) {
