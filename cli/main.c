@@ -25,6 +25,7 @@ static const struct verb {
         { "events", verb_events, "show a file of recorded events" },
         { "import", verb_import, "read audit records or strace output into a file of events" },
         { "profile", verb_profile, "check, explain, compare, convert and repair profiles" },
+        { "policy", verb_policy, "check, explain and test policies" },
 };
 
 static void usage(FILE *to) {

@@ -11,3 +11,4 @@ int verb_verify(int argc, char **argv);
 int verb_events(int argc, char **argv);
 int verb_import(int argc, char **argv);
 int verb_profile(int argc, char **argv);
+int verb_policy(int argc, char **argv);

@@ -133,6 +133,22 @@ int policy_trial_ask(struct policy_trial *trial, const struct policy_case *item,
         return error_trace(r);
 }
 
+int policy_trial_rule(struct policy_trial *trial, const struct policy_case *item, size_t rule,
+                      bool *ret_holds) {
+        struct policy alone = *trial->policy;
+        struct policy_trial one = { .policy = &alone, .filter = trial->filter };
+        struct policy_verdict verdict = { 0 };
+        uint32_t kernel;
+        int r;
+
+        alone.rules += rule;
+        alone.n_rules = 1;
+        alone.plans = NULL;
+        r = ask(&one, item, &verdict, &kernel);
+        *ret_holds = verdict.rule || verdict.delay_ns;
+        return error_trace(r);
+}
+
 static void put_value(enum policy_action action, int64_t value, struct buf *to) {
         const char *name;
 

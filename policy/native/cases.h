@@ -74,7 +74,9 @@ struct policy_trial *policy_trial_free(struct policy_trial *trial);
 /* 0 with *ret, or -errno. */
 int policy_trial_run(struct policy_trial *trial, const struct policy_case *item,
                      struct policy_case_result *ret);
-/* What the policy says to a case, as text: for explain. */
+/* What the policy says to a case, and whether a single rule of it holds, whatever stands above it. */
+int policy_trial_rule(struct policy_trial *trial, const struct policy_case *item, size_t rule,
+                      bool *ret_holds);
 int policy_trial_ask(struct policy_trial *trial, const struct policy_case *item, struct policy_verdict *ret,
                      bool *ret_notified);
 /* "redirect to /tmp/x": what a verdict comes to. */

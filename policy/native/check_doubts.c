@@ -51,7 +51,7 @@ static void check_reach(struct policy_check *check, const struct policy_rule *ru
         size_t n = 1 + arch_siblings(archs[0], archs + 1);
         struct names never = { .n = 0 }, unreached = { .n = 0 };
         bool reached = false;
-        const char *reason, *why = NULL;
+        const char *reason;
 
         for (size_t i = 0; i < rule->n_calls; i++) {
                 bool can = false, blocked = false, known = false;
@@ -65,8 +65,6 @@ static void check_reach(struct policy_check *check, const struct policy_rule *ru
                         layer = policy_layer(check->policy, check->rule, archs[k], rule->calls[i], &reason);
                         can |= layer == POLICY_IN_KERNEL || layer == POLICY_NOTIFIED;
                         blocked |= layer == POLICY_UNREACHED;
-                        if (layer == POLICY_UNREACHED)
-                                why = reason;
                 }
                 reached |= can;
                 if (can || !known)
@@ -75,13 +73,16 @@ static void check_reach(struct policy_check *check, const struct policy_rule *ru
         }
         if (unreached.n)
                 warn(check, "policy-unreachable", "",
-                     "%s%s: the rules above decide %s already%s%s; move the rule up, or narrow theirs",
+                     "%s%s: the rules above decide %s already; move the rule up, or narrow theirs",
                      reached ? "never reached for " : "never reached, for ", listed(&unreached),
-                     unreached.n == 1 ? "it" : "them", why ? ": " : "", why ? why : "");
+                     unreached.n == 1 ? "it" : "them");
         if (never.n)
                 warn(check, "policy-never", "where",
-                     "never holds for %s on this machine: %s no such argument or constant; leave %s out",
-                     listed(&never), never.n == 1 ? "it has" : "they have", never.n == 1 ? "it" : "them");
+                     "never holds for %s: %s no such argument, constant or caller on this machine; give %s "
+                     "a "
+                     "rule of %s own, or leave %s out",
+                     listed(&never), never.n == 1 ? "it has" : "they have", never.n == 1 ? "it" : "them",
+                     never.n == 1 ? "its" : "their", never.n == 1 ? "it" : "them");
 }
 
 /* ---- siblings ---- */
@@ -106,11 +107,10 @@ static bool spoken_of(const struct policy_check *check, const struct policy_rule
         for (size_t i = 0; i < check->policy->n_rules; i++) {
                 const struct policy_rule *other = &check->policy->rules[i];
 
-                if (!policy_rule_covers(other, call))
-                        continue;
-                if ((!other->where.n_paths && !other->where.n_addresses) ||
-                    same_texts(rule->where.paths, rule->where.n_paths, other->where.paths,
-                               other->where.n_paths))
+                if (((!other->where.n_paths && !other->where.n_addresses) ||
+                     same_texts(rule->where.paths, rule->where.n_paths, other->where.paths,
+                                other->where.n_paths)) &&
+                    policy_rule_covers(other, call))
                         return true;
         }
         return false;
@@ -161,6 +161,15 @@ static const struct policy_family *family_by_name(const char *name, size_t n) {
         return NULL;
 }
 
+/* No rule could decide on a path of the others; "binds" and "overlays" are for them. */
+static bool family_can_be_decided(const char *family) {
+        for (size_t i = 0; i < policy_calls_n; i++)
+                if (policy_call_in_family(&policy_calls[i], family) &&
+                    policy_calls[i].flags & POLICY_CALL_PERFORMED)
+                        return true;
+        return false;
+}
+
 static bool family_is_spoken_of(const struct policy_check *check, const struct policy_rule *rule,
                                 const char *family) {
         for (size_t i = 0; i < policy_calls_n; i++)
@@ -182,7 +191,8 @@ static void missing_families(const struct policy_check *check, const struct poli
 
                         n = strcspn(at, " ");
                         sibling = family_by_name(at, n);
-                        if (sibling && !family_is_spoken_of(check, rule, sibling->name))
+                        if (sibling && family_can_be_decided(sibling->name) &&
+                            !family_is_spoken_of(check, rule, sibling->name))
                                 add(missing, sibling->name);
                 }
         }
@@ -237,7 +247,7 @@ static void check_advisory(struct policy_check *check, const struct policy_rule 
         if (!rule->advisory)
                 return;
         if (!needed || (!rule->where.n_paths && !rule->where.n_addresses && !rule->where.n_args))
-                note(check, "policy-advisory", "advisory",
+                note(check, "policy-advisory-needless", "advisory",
                      "the rule is enforced anyway; leave \"advisory\" out");
         else
                 warn(check, "policy-advisory", "advisory",
@@ -285,7 +295,7 @@ static int say(void *data, enum diag_severity severity, const char *id, size_t r
 
         if (rule == POLICY_NO_RULE) {
                 to->diags->file = to->policy->file;
-                r = diag_add(to->diags, severity, id, field, "%s", text);
+                r = diag_add(to->diags, severity, id, *field ? field : NULL, "%s", text);
         } else {
                 const struct policy_rule *of = &to->policy->rules[rule];
 
@@ -297,12 +307,32 @@ static int say(void *data, enum diag_severity severity, const char *id, size_t r
         return error_trace(r);
 }
 
+/* Each call of each rule is compared with all rules: that ends somewhere. */
+#define CALLS_MAX 20000
+#define RULES_MAX 1000
+
+static bool is_large(const struct policy *policy) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < policy->n_rules; i++)
+                n += policy->rules[i].n_calls;
+        return n > CALLS_MAX || policy->n_rules > RULES_MAX;
+}
+
 int policy_check_doubts(const struct policy *policy, struct diags *diags) {
         struct to_diags to = { policy, diags };
         struct policy_check check = { .policy = policy, .say = say, .data = &to, .rule = POLICY_NO_RULE };
 
         check_mounts(&check);
         check_authority(&check);
+        if (is_large(policy)) {
+                policy_check_say(&check, DIAG_INFO, "policy-large", "",
+                                 "more than %d rules, or %d calls in all of them: whether each can be "
+                                 "reached was not "
+                                 "looked at; \"family\" and patterns make fewer of them",
+                                 RULES_MAX, CALLS_MAX);
+                return error_trace(check.r);
+        }
         for (check.rule = 0; check.rule < policy->n_rules && !check.r; check.rule++) {
                 const struct policy_rule *rule = &policy->rules[check.rule];
 

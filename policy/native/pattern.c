@@ -740,6 +740,11 @@ bool pattern_match(const struct policy_pattern *pattern, const char *text,
         return true;
 }
 
+size_t pattern_bytes(const struct policy_pattern *pattern) {
+        return sizeof(*pattern) + 2 * strlen(pattern->text) + pattern->n_insns * sizeof(*pattern->insns) +
+               (pattern->n_classes + 1) * sizeof(*pattern->classes);
+}
+
 size_t pattern_n_captures(const struct policy_pattern *pattern) {
         return captures_kept(pattern);
 }

@@ -27,6 +27,7 @@ static inline void pattern_cleanup(struct policy_pattern **pattern) {
 bool pattern_match(const struct policy_pattern *pattern, const char *text,
                    struct policy_capture captures[POLICY_CAPTURES_MAX], size_t *ret_n);
 
+size_t pattern_bytes(const struct policy_pattern *pattern); /* of memory: for readers that bound it */
 size_t pattern_n_captures(const struct policy_pattern *pattern);
 const char *pattern_text(const struct policy_pattern *pattern);    /* as written */
 const char *pattern_literal(const struct policy_pattern *pattern); /* NULL unless one text only matches */

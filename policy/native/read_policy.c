@@ -15,7 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ERRNO_MAX 4095
+#define ERRNO_MAX               4095
+#define PATTERN_BYTES_TOTAL_MAX (16u << 20)
 
 struct policy_mark policy_enter(struct policy_reader *reader, const json_t *value, const char *format, ...) {
         struct reader *base = &reader->base;
@@ -43,6 +44,11 @@ void policy_leave(struct policy_reader *reader, struct policy_mark mark) {
         reader_leave(&reader->base, mark.n);
         reader->base.line = mark.line;
         reader->base.column = mark.column;
+}
+
+void policy_give_up(struct policy_reader *reader, const char *text) {
+        policy_bad(reader, "%s", text);
+        reader_fail(&reader->base, POLICY_E_INVALID);
 }
 
 #define FIELDS_MAX 32
@@ -129,7 +135,7 @@ bool policy_flag(struct policy_reader *reader, const json_t *value, bool *ret) {
         return reader_expect(&reader->base, value, json_is_boolean(value), "true or false");
 }
 
-/* Digits, or 0x and hexadecimal ones; a leading '-' where wanted. */
+/* Digits, hexadecimal ones behind 0x, octal ones behind 0o or 0, as C has them. */
 static bool number_in(const char *text, uint64_t *ret, bool *ret_negative) {
         bool negative = *text == '-';
         const char *digits = text + negative;
@@ -138,7 +144,10 @@ static bool number_in(const char *text, uint64_t *ret, bool *ret_negative) {
         if (!isdigit((unsigned char)*digits))
                 return false;
         errno = 0;
-        *ret = strtoull(digits, &end, digits[0] == '0' && (digits[1] | 0x20) == 'x' ? 16 : 10);
+        if (digits[0] == '0' && digits[1] == 'o' && isdigit((unsigned char)digits[2]))
+                *ret = strtoull(digits + 2, &end, 8);
+        else
+                *ret = strtoull(digits, &end, 0);
         *ret_negative = negative && *ret;
         return !errno && !*end && (!negative || *ret <= (uint64_t)INT64_MAX + 1);
 }
@@ -251,6 +260,13 @@ bool policy_size(struct policy_reader *reader, const json_t *value, uint64_t *re
         return false;
 }
 
+void policy_count_pattern(struct policy_reader *reader, const struct policy_pattern *pattern) {
+        reader->n_pattern_bytes += pattern ? pattern_bytes(pattern) : 0;
+        if (reader->n_pattern_bytes > PATTERN_BYTES_TOTAL_MAX)
+                policy_give_up(reader, "the patterns of all rules together are too large; use fewer, or "
+                                       "\"**\" for whole folders");
+}
+
 struct policy_pattern *policy_pattern(struct policy_reader *reader, const json_t *value) {
         const char *text = reader_text(&reader->base, value, "a pattern");
         struct policy_pattern *pattern = NULL;
@@ -264,6 +280,8 @@ struct policy_pattern *policy_pattern(struct policy_reader *reader, const json_t
                 policy_bad(reader, "%s: %s", reader_quote(text, shown, sizeof(shown)), error);
         else if (r)
                 reader_fail(&reader->base, error_trace(r));
+        else
+                policy_count_pattern(reader, pattern);
         return r ? NULL : pattern;
 }
 

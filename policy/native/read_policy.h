@@ -5,7 +5,7 @@
  * What the files that read policies share. A policy is read in three steps: its files become parts, trees
  * with variables replaced (read_parts.c); the parts give a policy (read.c, read_rule.c, read_where.c,
  * read_do.c); the trees are written down once more as the text that travels (read_source.c). Only
- * policy/native/read*.c include this.
+ * policy/native/read*.c and write*.c include this.
  */
 
 #include "base/buf.h"
@@ -51,7 +51,9 @@ struct policy_reader {
         const struct policy_part *part; /* being read */
         const struct policy_read_options *options;
 
-        const json_t **nodes; /* of the policy's rules, in their order */
+        size_t n_pattern_bytes; /* of all patterns; bounded */
+        size_t n_weight;        /* of all rules; bounded */
+        const json_t **nodes;   /* of the policy's rules, in their order */
         size_t n_nodes;
 
         /* The order of the part that said it; the lowest wins. UINT_MAX: none. */
@@ -72,6 +74,9 @@ void policy_leave(struct policy_reader *reader, struct policy_mark mark);
 
 #define policy_bad(reader, ...)      reader_complain(&(reader)->base, DIAG_ERROR, NULL, __VA_ARGS__)
 #define policy_warn(reader, id, ...) reader_complain(&(reader)->base, DIAG_WARNING, id, __VA_ARGS__)
+
+/* An error after which nothing more is read: going on would cost what the error is about. */
+void policy_give_up(struct policy_reader *reader, const char *text);
 
 struct policy_field {
         const char *name;
@@ -103,6 +108,8 @@ bool policy_size(struct policy_reader *reader, const json_t *value, uint64_t *re
 /* Names of capabilities, one or a list: bit per capability. */
 uint64_t policy_capabilities(struct policy_reader *reader, const json_t *value);
 struct policy_pattern *policy_pattern(struct policy_reader *reader, const json_t *value);
+/* Patterns of all rules together are bounded. NULL: none. */
+void policy_count_pattern(struct policy_reader *reader, const struct policy_pattern *pattern);
 /* A file of whoever wrote the policy: absolute, also in the tree. NULL with a sentence. */
 char *policy_path(struct policy_reader *reader, const json_t *value);
 

@@ -31,6 +31,7 @@ static void add_call(struct policy_reader *reader, struct policy_rule *rule, con
 
 #define NAME_MAX_    200
 #define MESSAGE_MAX_ 1000
+#define WEIGHT_MAX   262144
 
 static const struct policy_family *family_by_name(const char *name) {
         for (size_t i = 0; i < policy_families_n; i++)
@@ -77,7 +78,8 @@ static void read_family(struct policy_reader *reader, const json_t *value, void 
                 policy_bad(reader, "%s is a system call; write it behind \"syscalls\"",
                            reader_quote(name, shown, sizeof(shown)));
         } else {
-                policy_bad(reader, "%s is not a family of calls%s; 'callgate policy explain' lists them",
+                policy_bad(reader,
+                           "%s is not a family of calls%s; 'callgate policy explain --families' lists them",
                            reader_quote(name, shown, sizeof(shown)),
                            reader_hint(hint, sizeof(hint), diag_nearest(name, names, n)));
         }
@@ -196,6 +198,30 @@ static bool set_source(struct policy_rule *rule, const json_t *value) {
         return rule->source;
 }
 
+/* What policy_prepare() and the filter may cost: each call with each combination of values, and each of
+ * those with every comparison. */
+static size_t weight_of(const struct policy_rule *rule) {
+        size_t ways = 1, tests = 1;
+
+        for (size_t i = 0; i < rule->where.n_args; i++) {
+                const struct policy_arg *arg = &rule->where.args[i];
+
+                if (arg->op == CONDITION_EQ && ways < WEIGHT_MAX)
+                        ways *= arg->n_values ? arg->n_values : 1;
+                else if (arg->op == CONDITION_NE)
+                        tests += arg->n_values;
+                tests++;
+        }
+        return ways < WEIGHT_MAX && tests < WEIGHT_MAX ? ways * tests * (rule->n_calls + 1) : WEIGHT_MAX + 1;
+}
+
+static void weigh(struct policy_reader *reader, const struct policy_rule *rule) {
+        reader->n_weight += weight_of(rule);
+        if (reader->n_weight > WEIGHT_MAX)
+                policy_give_up(reader, "the rules have too many calls times values of arguments; use masks, "
+                                       "ranges or patterns instead of lists");
+}
+
 static void read_rule(struct policy_reader *reader, const json_t *value, size_t i) {
         struct policy *policy = reader->policy;
         struct policy_rule *rule;
@@ -231,6 +257,7 @@ static void read_rule(struct policy_reader *reader, const json_t *value, size_t 
                 add_emulated(reader, rule);
         else if (!rule->n_calls && reader->base.n_errors == n_errors)
                 policy_bad(reader, "names no calls; write \"syscalls\" or \"family\"");
+        weigh(reader, rule);
 }
 
 void policy_read_rules(struct policy_reader *reader, const json_t *value, void *to) {

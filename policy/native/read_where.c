@@ -249,12 +249,14 @@ static void add_address(struct policy_reader *reader, const json_t *value, void 
         }
         item = r ? NULL
                  : policy_grow(reader, (void **)&where->addresses, &where->n_addresses, sizeof(*item));
-        if (item)
+        if (item) {
                 *item = address;
-        else if (r)
+                policy_count_pattern(reader, address.path);
+        } else if (r) {
                 reader_fail(&reader->base, error_trace(r));
-        else
+        } else {
                 address_deinit(&address);
+        }
 }
 
 static void read_address(struct policy_reader *reader, const json_t *value, void *to) {

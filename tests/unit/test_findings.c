@@ -15,9 +15,10 @@ static void load(const char *path, struct buf *to) {
 
 /* Calls each of every source file that gives findings, except the table's. */
 static void sources(void (*each)(const char *path, const char *text, void *to), void *to) {
-        static const char *const folders[] = { SOURCE_DIR "/policy", SOURCE_DIR "/cli" };
+        static const char *const folders[] = { SOURCE_DIR "/policy", SOURCE_DIR "/policy/native",
+                                               SOURCE_DIR "/cli" };
 
-        for (size_t i = 0; i < 2; i++) {
+        for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
                 DIR *dir = opendir(folders[i]);
                 struct dirent *entry;
 
@@ -72,9 +73,9 @@ static void note(const char *path, const char *id, struct seen *seen) {
 }
 
 static void scan(const char *path, const char *text, void *to) {
-        static const char *const marks[] = { "DIAG_INFO,",     "DIAG_WARNING,",   "DIAG_ERROR,",
-                                             "checker,",       "LEARN_FOR_CRUN,", "options->runtime,",
-                                             "LEARN_FOR_RUNC," };
+        static const char *const marks[] = { "DIAG_INFO,",        "DIAG_WARNING,",  "DIAG_ERROR,",
+                                             "checker,",          "check,",         "LEARN_FOR_CRUN,",
+                                             "options->runtime,", "LEARN_FOR_RUNC," };
         struct seen *seen = to;
         char id[64];
 
