@@ -73,9 +73,9 @@ static void note(const char *path, const char *id, struct seen *seen) {
 }
 
 static void scan(const char *path, const char *text, void *to) {
-        static const char *const marks[] = { "DIAG_INFO,",        "DIAG_WARNING,",  "DIAG_ERROR,",
-                                             "checker,",          "check,",         "LEARN_FOR_CRUN,",
-                                             "options->runtime,", "LEARN_FOR_RUNC," };
+        static const char *const marks[] = { "DIAG_INFO,",      "DIAG_WARNING,",     "DIAG_ERROR,",
+                                             "checker,",        "warn(check,",       "note(check,",
+                                             "LEARN_FOR_CRUN,", "options->runtime,", "LEARN_FOR_RUNC," };
         struct seen *seen = to;
         char id[64];
 
