@@ -198,25 +198,32 @@ static bool set_source(struct policy_rule *rule, const json_t *value) {
         return rule->source;
 }
 
-/* What policy_prepare() and the filter may cost: each call with each combination of values, and each of
- * those with every comparison. */
-static size_t weight_of(const struct policy_rule *rule) {
-        size_t ways = 1, tests = 1;
+/* Combinations of values that arguments may have; beyond a bound it is not counted on. */
+static size_t combinations_of(const struct policy_rule *rule) {
+        size_t n = 1;
 
-        for (size_t i = 0; i < rule->where.n_args; i++) {
-                const struct policy_arg *arg = &rule->where.args[i];
-
-                if (arg->op == CONDITION_EQ && ways < WEIGHT_MAX)
-                        ways *= arg->n_values ? arg->n_values : 1;
-                else if (arg->op == CONDITION_NE)
-                        tests += arg->n_values;
-                tests++;
-        }
-        return ways < WEIGHT_MAX && tests < WEIGHT_MAX ? ways * tests * (rule->n_calls + 1) : WEIGHT_MAX + 1;
+        for (size_t i = 0; i < rule->where.n_args && n <= POLICY_ALTERNATIVES_MAX; i++)
+                if (rule->where.args[i].op == CONDITION_EQ && rule->where.args[i].n_values)
+                        n *= rule->where.args[i].n_values;
+        return n;
 }
 
+/* What policy_prepare() and the filter may cost: each call with each combination of values, and each of
+ * those with every comparison. */
 static void weigh(struct policy_reader *reader, const struct policy_rule *rule) {
-        reader->n_weight += weight_of(rule);
+        size_t n = combinations_of(rule), n_tests = 1;
+
+        if (n > POLICY_ALTERNATIVES_MAX) {
+                policy_bad(
+                        reader,
+                        "the values of its arguments have more than %d combinations; make several rules of "
+                        "it, or use masks",
+                        POLICY_ALTERNATIVES_MAX);
+                return;
+        }
+        for (size_t i = 0; i < rule->where.n_args; i++)
+                n_tests += rule->where.args[i].op == CONDITION_NE ? rule->where.args[i].n_values : 1;
+        reader->n_weight += n * n_tests * (rule->n_calls + 1);
         if (reader->n_weight > WEIGHT_MAX)
                 policy_give_up(reader, "the rules have too many calls times values of arguments; use masks, "
                                        "ranges or patterns instead of lists");
