@@ -378,11 +378,10 @@ static int add_call(struct compiler *compiler, const struct arch *arch, const ch
         return error_trace(r);
 }
 
-/* What base or fallback would let pass, and what is refused instead. A base that looks at arguments is asked
- * by policy_match(). */
+/* What base or fallback would let pass, for some arguments at least, and is refused instead. */
 static int add_around(struct compiler *compiler, const struct arch *arch, const struct around *around) {
         struct decision decision = { 0 };
-        uint32_t otherwise = else_action(compiler->policy), action = SECCOMP_RET_ERRNO;
+        uint32_t otherwise = else_action(compiler->policy);
         const uint64_t args[6] = { 0 };
         struct match match = { 0 };
         int nr = syscall_number(arch, around->call), error, r;
@@ -394,13 +393,9 @@ static int add_around(struct compiler *compiler, const struct arch *arch, const 
                 otherwise = match_call(compiler->policy->base, audit_of(arch), (uint32_t)nr, args, &match);
         else if (otherwise == SECCOMP_RET_USER_NOTIF)
                 otherwise = SECCOMP_RET_LOG; /* recorded, and let pass */
-        if (match.on_arguments)
-                action = SECCOMP_RET_USER_NOTIF;
-        else if (otherwise == SECCOMP_RET_ALLOW || otherwise == SECCOMP_RET_LOG)
-                action |= (uint32_t)error;
-        else
+        if (!match.on_arguments && otherwise != SECCOMP_RET_ALLOW && otherwise != SECCOMP_RET_LOG)
                 return 0;
-        r = add_step(&decision, action);
+        r = add_step(&decision, SECCOMP_RET_ERRNO | (uint32_t)error);
         if (!r)
                 r = keep_decision(compiler, &decision, &kept);
         if (!r)

@@ -9,28 +9,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/audit.h>
-#include <sched.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "base/fd.h"
 #include "supervisor/receiver.h"
+#include "tests/bench/measure.h"
 
-#define ROUNDS_MAX 64
-#define CALLS      30000
+#define CALLS 30000
 
 enum work {
         WORK_GETPPID,
@@ -58,59 +45,9 @@ static const struct variant variants[] = {
 };
 #define N_VARIANTS (sizeof(variants) / sizeof(variants[0]))
 
-struct sample {
-        double wall_ns, cpu_ns; /* per call */
-};
+static void work(void *data) {
+        enum work kind = *(const enum work *)data;
 
-/* A filter that notifies one call. */
-static int install(int nr) {
-        struct sock_filter insns[] = {
-                { BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(struct seccomp_data, nr) },
-                { BPF_JMP | BPF_JEQ | BPF_K, 0, 1, (uint32_t)nr },
-                { BPF_RET | BPF_K, 0, 0, SECCOMP_RET_USER_NOTIF },
-                { BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW },
-        };
-        struct sock_fprog program = { sizeof(insns) / sizeof(insns[0]), insns };
-
-        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-        return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
-                            SECCOMP_FILTER_FLAG_NEW_LISTENER | (1ul << 5) /* WAIT_KILLABLE_RECV */,
-                            &program);
-}
-
-static void pin(int cpu) {
-        cpu_set_t set;
-
-        CPU_ZERO(&set);
-        CPU_SET(cpu, &set);
-        sched_setaffinity(0, sizeof(set), &set);
-}
-
-static void unpin(void) {
-        cpu_set_t set;
-
-        CPU_ZERO(&set);
-        for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
-                CPU_SET(cpu, &set);
-        sched_setaffinity(0, sizeof(set), &set);
-}
-
-static double now_ns(void) {
-        struct timespec now;
-
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-}
-
-static double cpu_ns(int who) {
-        struct rusage usage;
-
-        getrusage(who, &usage);
-        return ((double)usage.ru_utime.tv_sec + (double)usage.ru_stime.tv_sec) * 1e9 +
-               ((double)usage.ru_utime.tv_usec + (double)usage.ru_stime.tv_usec) * 1e3;
-}
-
-static void work(enum work kind) {
         for (int i = 0; i < CALLS; i++) {
                 if (kind == WORK_GETPPID)
                         syscall(SYS_getppid);
@@ -144,7 +81,10 @@ static void on_end(void *data, int r) {
 /* The kernel before 6.11 would leave RECV asleep at the end; these benches want a newer one. */
 static struct sample measure(const struct variant *variant) {
         struct kernel kernel;
-        int pipes[2], listener;
+        struct sock_filter insns[4];
+        struct filter filter = notify_one(variant->work == WORK_GETPPID ? SYS_getppid : SYS_openat, insns);
+        enum work kind = variant->work;
+        int socket_fd, listener;
         double wall, self, children;
         pid_t pid;
 
@@ -153,31 +93,13 @@ static struct sample measure(const struct variant *variant) {
                 pin(0);
         else
                 unpin();
-        if (socketpair(AF_UNIX, SOCK_STREAM, 0, pipes) < 0)
-                exit(1);
-        pid = fork();
-        if (pid == 0) {
-                char go;
-                int fd = install(variant->work == WORK_GETPPID ? SYS_getppid : SYS_openat);
-
-                fd_send_message(pipes[1], "x", 1, &fd, 1);
-                close(fd);
-                if (read(pipes[1], &go, 1) == 1)
-                        work(variant->work);
-                _exit(0);
-        } else {
-                char byte;
-                size_t n_fds;
-
-                fd_recv_message(pipes[0], &byte, 1, &listener, 1, &n_fds);
-                close(pipes[1]);
-        }
+        pid = start_task(&filter, work, &kind, &socket_fd, &listener);
         self = cpu_ns(RUSAGE_SELF);
         children = cpu_ns(RUSAGE_CHILDREN);
         if (variant->raw) {
                 ioctl(listener, SECCOMP_IOW(4, __u64), 1ul);
                 wall = now_ns();
-                fd_write_all(pipes[0], "g", 1);
+                fd_write_all(socket_fd, "g", 1);
                 serve_raw(listener);
                 wall = now_ns() - wall;
                 close(listener);
@@ -194,7 +116,7 @@ static struct sample measure(const struct variant *variant) {
                         exit(1);
                 wall = now_ns();
                 receiver_start(&receiver, session, on_end, &result);
-                fd_write_all(pipes[0], "g", 1);
+                fd_write_all(socket_fd, "g", 1);
                 receiver_join(&receiver);
                 wall = now_ns() - wall;
                 if (session->ledger.received < CALLS || session->ledger.dropped || session->ledger.unwritten)
@@ -202,22 +124,11 @@ static struct sample measure(const struct variant *variant) {
                 session_free(session);
         }
         waitpid(pid, NULL, 0);
-        close(pipes[0]);
+        close(socket_fd);
         return (struct sample){
                 .wall_ns = wall / CALLS,
                 .cpu_ns = (cpu_ns(RUSAGE_SELF) - self + cpu_ns(RUSAGE_CHILDREN) - children) / CALLS,
         };
-}
-
-static int by_value(const void *a, const void *b) {
-        double x = *(const double *)a, y = *(const double *)b;
-
-        return x < y ? -1 : x > y;
-}
-
-static double median(double *values, int n) {
-        qsort(values, (size_t)n, sizeof(*values), by_value);
-        return values[n / 2];
 }
 
 int main(int argc, char **argv) {
