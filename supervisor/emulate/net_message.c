@@ -339,8 +339,13 @@ int control_read(struct call *call, const struct message *message, struct contro
         /* Less than a header is no control data; the kernel looks at the length alone. */
         if (message->n_control < minimum)
                 return 0;
-        if (message->n_control > CONTROL_MAX)
-                return answer_with(call, ENOBUFS);
+        if (message->n_control > CONTROL_MAX) {
+                struct compat_control first;
+
+                /* Of 32-bit tasks the kernel takes the memory after a first walk. */
+                r = net_is_compat(call) ? target_read(call, message->control_address, &first, minimum) : 0;
+                return r ? r : answer_with(call, ENOBUFS);
+        }
         bytes = malloc(n);
         if (!bytes)
                 return error_origin(-ENOMEM);

@@ -78,7 +78,11 @@ static int send_bytes(const struct sending *sending, char *bytes, size_t n, uint
         r = sending->as_ourselves ? target_confirm(sending->call) : authority_assume(sending->call);
         if (r)
                 return r;
-        *ret = sendmsg(sending->socket->fd, &header, flags);
+        /* An address of no length is none to sendmsg, and a wrong one to sendto. */
+        if (sending->to->n == 0)
+                *ret = sendto(sending->socket->fd, bytes, n, flags, &sending->to->any, 0);
+        else
+                *ret = sendmsg(sending->socket->fd, &header, flags);
         error = errno;
         if (!sending->as_ourselves)
                 authority_return(sending->call);
