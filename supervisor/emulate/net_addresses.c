@@ -30,6 +30,7 @@ struct shown {
 struct slot {
         uint64_t cookie; /* 0: empty */
         struct shown own, peer;
+        bool substitute; /* of another family than the program thinks */
 };
 
 /* A ring in the order of arrival; looked up by walking, from the newest: there are few. */
@@ -159,6 +160,8 @@ int net_remember_substitute(struct call *call, enum net_role role, const struct 
                 return 0;
         pthread_mutex_lock(&addresses->lock);
         slot = obtain(addresses, cookie);
+        if (slot)
+                slot->substitute = true;
         if (slot && role == NET_BIND) {
                 slot->own = as_asked(call);
         } else if (slot) {
@@ -224,6 +227,10 @@ static int get_name(struct call *call, bool peer) {
         return show(call, &shown);
 }
 
+static bool is_internet_level(int level) {
+        return level == IPPROTO_IP || level == IPPROTO_TCP || level == IPPROTO_IPV6;
+}
+
 static int get_own(struct call *call) {
         return get_name(call, false);
 }
@@ -232,9 +239,29 @@ static int get_peer(struct call *call) {
         return get_name(call, true);
 }
 
+/* Options of TCP and IP, which a program would set on the socket that it had: Nagle's algorithm and the like
+ * mean nothing to the substitute, and a failure might end the program. */
+static int set_option(struct call *call) {
+        struct addresses *addresses = emulation_state_of(call, "addresses");
+        cleanup_net_socket struct net_socket socket = { .fd = -1 };
+        const struct slot *slot;
+        bool pretend;
+        int r = net_take(call, (int)call->args[0], &socket);
+
+        if (r)
+                return r == NET_E_ANSWERED ? 0 : r;
+        pthread_mutex_lock(&addresses->lock);
+        slot = find(addresses, cookie_of(socket.fd));
+        pretend = slot && slot->substitute && socket.domain == AF_UNIX;
+        pthread_mutex_unlock(&addresses->lock);
+        return pretend && is_internet_level((int)call->args[1]) ? answer_value(call, 0)
+                                                                : answer_continue(call);
+}
+
 static const struct emulator rows[] = {
         { "getsockname", get_own },
         { "getpeername", get_peer },
+        { "setsockopt", set_option },
         { 0 },
 };
 
