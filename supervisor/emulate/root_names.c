@@ -176,6 +176,8 @@ int root_mknod(struct call *call) {
                 r = umask_of(call, &file.mask);
         if (r)
                 return r;
+        if (!has_parent(call, &r))
+                return r;
         if (S_ISCHR(file.mode) || S_ISBLK(file.mode)) {
                 /* Character device 0:0 is an overlay's whiteout, which anybody may make. */
                 if (!identity_may(&identity, IDENTITY_MKNOD) && !(S_ISCHR(file.mode) && device == 0))
@@ -184,8 +186,6 @@ int root_mknod(struct call *call) {
                 decode_device(device, &file.change);
                 file.mode = S_IFREG;
         }
-        if (!has_parent(call, &r))
-                return r;
         decide_mode(&file, mode);
         return make_and_remember(call, &file);
 }
