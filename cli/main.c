@@ -20,6 +20,7 @@ static const struct verb {
         { "dry-run", verb_dry_run, "run a program, refuse nothing, show what a profile would have refused" },
         { "record", verb_record, "run a program and write a profile that allows what it did" },
         { "run", verb_run, "run a program under a profile, enforced, or under a policy" },
+        { "answer", verb_answer, "answer what a policy asks, at another terminal" },
         { "reload", verb_reload, "read the policies of running programs again" },
         { "verify", verb_verify, "run a program with and without a profile and compare the outcome" },
         { "events", verb_events, "show a file of recorded events" },

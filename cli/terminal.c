@@ -155,6 +155,12 @@ static bool word_of(char c, enum message_word *ret) {
         return false;
 }
 
+void terminal_forget(struct terminal *terminal) {
+        for (size_t i = 0; i < terminal->n_waiting; i++)
+                question_free(&terminal->waiting[i]);
+        terminal->n_waiting = 0;
+}
+
 bool terminal_answer(struct terminal *terminal, uint64_t *ret_id, enum message_word *ret_word) {
         struct question question;
         char line[256];
@@ -198,8 +204,7 @@ int terminal_close(struct terminal *terminal) {
                 return 0;
         if (terminal->answers_path && terminal->rules.n > 0)
                 r = write_rules(terminal);
-        for (size_t i = 0; i < terminal->n_waiting; i++)
-                question_free(&terminal->waiting[i]);
+        terminal_forget(terminal);
         buf_deinit(&terminal->rules);
         fd_close(terminal->fd);
         free(terminal);

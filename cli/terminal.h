@@ -21,5 +21,7 @@ int terminal_close(struct terminal *terminal);
 /* Readable while a question stands; -1 otherwise, and for NULL. */
 int terminal_fd(const struct terminal *terminal);
 void terminal_question(struct terminal *terminal, const struct message_question *question);
+/* Whoever asked is gone. */
+void terminal_forget(struct terminal *terminal);
 /* A line can be read: true when it was an answer. The next question is asked then. */
 bool terminal_answer(struct terminal *terminal, uint64_t *ret_id, enum message_word *ret_word);

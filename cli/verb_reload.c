@@ -2,23 +2,19 @@
 
 /* callgate reload: asks the supervisors of running programs to read their policies again. */
 
-#include <dirent.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "cli/control.h"
 #include "cli/exit.h"
 #include "cli/say.h"
 #include "cli/verbs.h"
-#include "proto/control_path.h"
 #include "proto/message.h"
 
 static const char help[] =
@@ -37,26 +33,11 @@ static const char help[] =
         "\n"
         "example: callgate reload\n";
 
-static int connect_to(unsigned pid) {
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
-        cleanup_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        int r;
-
-        if (fd < 0)
-                return error_origin(-errno);
-        r = control_path_of(pid, address.sun_path, sizeof(address.sun_path));
-        if (r)
-                return error_trace(r);
-        if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
-                return -errno;
-        return fd_take(&fd);
-}
-
-/* 0, EXIT_DIFFERENT-like 1 when it kept its old policy, or -errno. */
+/* 0, 1 when it kept its old policy, or -errno. */
 static int reload_one(unsigned pid) {
         const struct message request = { .number = MESSAGE_RELOAD };
         struct buf payload = BUF_INIT(WIRE_FRAME_MAX);
-        cleanup_fd int fd = connect_to(pid);
+        cleanup_fd int fd = control_connect(pid);
         struct message answer;
         int r;
 
@@ -76,41 +57,10 @@ static int reload_one(unsigned pid) {
         return r < 0 ? error_trace(r) : r > 1 ? error_origin(-EPROTO) : r;
 }
 
-/* Numbers of the sockets in the user's folder. */
-static int list_supervisors(unsigned **ret, size_t *ret_n) {
-        char folder[256];
-        int r = control_folder(folder, sizeof(folder));
-        struct dirent *entry;
-        DIR *directory;
-
-        if (r)
-                return error_trace(r);
-        directory = opendir(folder);
-        if (!directory)
-                return error_origin(-errno);
-        while (!r && (entry = readdir(directory))) {
-                char *end;
-                unsigned long pid = strtoul(entry->d_name, &end, 10);
-                unsigned *grown;
-
-                if (pid == 0 || strcmp(end, CONTROL_SUFFIX) != 0)
-                        continue;
-                grown = realloc(*ret, (*ret_n + 1) * sizeof(*grown));
-                if (!grown)
-                        r = error_origin(-ENOMEM);
-                else {
-                        *ret = grown;
-                        grown[(*ret_n)++] = (unsigned)pid;
-                }
-        }
-        closedir(directory);
-        return r;
-}
-
 static int reload_all(void) {
         unsigned *pids = NULL;
         size_t n = 0, n_told = 0;
-        int r = list_supervisors(&pids, &n), code = 0;
+        int r = control_list(&pids, &n), code = 0;
 
         if (r)
                 say_trouble(r, "list of supervisors");

@@ -6,6 +6,7 @@
 int verb_dry_run(int argc, char **argv);
 int verb_record(int argc, char **argv);
 int verb_run(int argc, char **argv);
+int verb_answer(int argc, char **argv);
 int verb_reload(int argc, char **argv);
 int verb_verify(int argc, char **argv);
 int verb_events(int argc, char **argv);

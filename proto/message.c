@@ -208,6 +208,7 @@ static const struct message_row rows[] = {
           NULL },
         { MESSAGE_ANSWER, "ANSWER", MESSAGE_FROM_CLIENT, STATE(RUNNING), 0, 0, 2, answer_put, answer_get,
           answer_valid },
+        { MESSAGE_ATTEND, "ATTEND", MESSAGE_FROM_CLIENT, STATE(NEW), 0, 0, 0, NULL, NULL, NULL },
         { MESSAGE_READY, "READY", MESSAGE_FROM_SUPERVISOR, STATE(GREETED) | STATE(HANDED) | STATE(STOPPING),
           0, 0, 2, ready_put, ready_get, NULL },
         { MESSAGE_GO, "GO", MESSAGE_FROM_SUPERVISOR, STATE(HANDED) | STATE(STOPPING), 0, 0, 0, NULL, NULL,
@@ -318,6 +319,7 @@ enum message_state message_state_next(enum message_state state, const struct mes
         case MESSAGE_RELOADED:
         case MESSAGE_QUESTION:
         case MESSAGE_ANSWER:
+        case MESSAGE_ATTEND:
                 break;
         }
         return state;

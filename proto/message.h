@@ -33,6 +33,7 @@ enum message_number {
         MESSAGE_STOP = 5,     /* stop supervising: close the listener, send the final result */
         MESSAGE_RELOAD = 6,   /* read the policy anew; answered by RELOADED */
         MESSAGE_ANSWER = 7,   /* what the person said to a QUESTION */
+        MESSAGE_ATTEND = 8,   /* on the control socket: send QUESTIONs here */
         /* supervisor to client */
         MESSAGE_READY = 64,    /* answer to HELLO */
         MESSAGE_GO = 65,       /* answer to LISTENER: the session is registered, the task may run */

@@ -36,7 +36,6 @@ struct asks {
         void *data;
         pthread_mutex_t lock;
         pthread_cond_t answered;
-        bool present;
         uint64_t last_id;
         struct question questions[ASK_WAITING_MAX];
         struct remembered *remembered;
@@ -112,7 +111,7 @@ enum ask_answer asks_ask(struct asks *asks, const char *key, const struct ask_qu
         known = remembered_of(asks, key);
         if (known)
                 answer = known->answer;
-        for (size_t i = 0; !known && asks->present && !question && i < ASK_WAITING_MAX; i++)
+        for (size_t i = 0; !known && !question && i < ASK_WAITING_MAX; i++)
                 if (asks->questions[i].id == 0)
                         question = &asks->questions[i];
         if (!question) {
@@ -130,7 +129,7 @@ enum ask_answer asks_ask(struct asks *asks, const char *key, const struct ask_qu
                 known = remembered_of(asks, key);
                 if (known)
                         question->answer = known->answer;
-                else if (now >= end || !asks->present || atomic_load(kicked))
+                else if (now >= end || atomic_load(kicked))
                         question->answer = ASK_NOBODY;
                 else
                         pthread_cond_timedwait(&asks->answered, &asks->lock, &at);
@@ -179,12 +178,9 @@ bool asks_answer(struct asks *asks, uint64_t id, enum ask_answer answer) {
         return found;
 }
 
-void asks_set_present(struct asks *asks, bool present) {
+void asks_again(struct asks *asks) {
         pthread_mutex_lock(&asks->lock);
-        asks->present = present;
-        /* Whoever comes back is asked again. */
         for (size_t i = 0; i < ASK_WAITING_MAX; i++)
                 asks->questions[i].taken = false;
-        pthread_cond_broadcast(&asks->answered);
         pthread_mutex_unlock(&asks->lock);
 }

@@ -19,7 +19,7 @@ enum ask_answer {
         ASK_ALLOW_ALWAYS,
         ASK_DENY_ONCE,
         ASK_DENY_ALWAYS,
-        ASK_NOBODY, /* time-out, nobody to ask, or the call vanished */
+        ASK_NOBODY, /* time-out, too many questions, or the call vanished */
 };
 
 struct ask_question {
@@ -44,5 +44,5 @@ enum ask_answer asks_ask(struct asks *asks, const char *key, const struct ask_qu
 bool asks_take(struct asks *asks, struct ask_question *ret);
 /* False: nobody waits for this answer any more. */
 bool asks_answer(struct asks *asks, uint64_t id, enum ask_answer answer);
-/* Nobody is there any more (or again): pending questions are answered as after their time-out at once. */
-void asks_set_present(struct asks *asks, bool present);
+/* Somebody else is to be asked: questions that were taken and not answered can be taken again. */
+void asks_again(struct asks *asks);

@@ -61,7 +61,7 @@ struct client {
         char *label;
 
         /* Under a policy. */
-        bool policed;
+        bool answers; /* somebody is at the client's terminal */
         struct reload reload;
         struct asks *asks;
         uv_async_t question;       /* raised by workers */
@@ -117,7 +117,7 @@ static void on_handle_closed(uv_handle_t *handle) {
 /* The peer is gone or no longer wanted. The session, if any, goes on. */
 static void client_hang_up(struct client *client) {
         if (client->asks)
-                asks_set_present(client->asks, false);
+                asks_again(client->asks);
         if (client->socket_open && !uv_is_closing((uv_handle_t *)&client->socket))
                 uv_close((uv_handle_t *)&client->socket, on_handle_closed);
 }
@@ -286,35 +286,43 @@ static int watch_hangup(struct client *client) {
 
 /* ---- policies ---- */
 
-static int put_questions(struct client *client) {
-        struct ask_question asked;
-        int r = 0;
+/* To whoever attends on the control socket, else to the client's terminal. */
+static int put_question(struct client *client, const struct ask_question *asked) {
+        const struct message question = {
+                .number = MESSAGE_QUESTION,
+                .question = { .id = asked->id,
+                              .text = asked->text,
+                              .n_text = strlen(asked->text),
+                              .call = asked->call,
+                              .n_call = strlen(asked->call),
+                              .program = asked->program,
+                              .n_program = strlen(asked->program),
+                              .object = asked->object,
+                              .n_object = strlen(asked->object) },
+        };
 
-        while (!r && client->state == MESSAGE_STATE_RUNNING && asks_take(client->asks, &asked)) {
-                const struct message question = {
-                        .number = MESSAGE_QUESTION,
-                        .question = { .id = asked.id,
-                                      .text = asked.text,
-                                      .n_text = strlen(asked.text),
-                                      .call = asked.call,
-                                      .n_call = strlen(asked.call),
-                                      .program = asked.program,
-                                      .n_program = strlen(asked.program),
-                                      .object = asked.object,
-                                      .n_object = strlen(asked.object) },
-                };
-
-                r = client_put(client, &question);
+        if (control_attended(client->control)) {
+                /* Should they be gone, their leaving asks anew. */
+                control_question(client->control, &question);
+                return 0;
         }
-        return r;
+        return client_put(client, &question);
+}
+
+static bool has_terminal(const struct client *client) {
+        return client->answers && client->socket_open && !uv_is_closing((uv_handle_t *)&client->socket) &&
+               client->state == MESSAGE_STATE_RUNNING;
 }
 
 static void on_question(uv_async_t *async) {
         struct client *client = async->data;
+        struct ask_question asked;
+        int r = 0;
 
-        if (!client->socket_open || uv_is_closing((uv_handle_t *)&client->socket))
-                return;
-        if (put_questions(client) < 0)
+        while (!r && (control_attended(client->control) || has_terminal(client)) &&
+               asks_take(client->asks, &asked))
+                r = put_question(client, &asked);
+        if (r < 0)
                 client_hang_up(client);
         client_update(client);
 }
@@ -344,12 +352,31 @@ static void on_hangup_signal(uv_signal_t *signal, int number) {
         buf_deinit(&lines);
 }
 
+/* Who can be asked has changed; what was asked before is asked again. */
+static void on_attended(void *data) {
+        struct client *client = data;
+
+        asks_again(client->asks);
+        uv_async_send(&client->question);
+}
+
+static void on_answer(void *data, uint64_t id, enum message_word word) {
+        struct client *client = data;
+
+        asks_answer(client->asks, id, (enum ask_answer)word);
+}
+
 /* Where the supervisor takes requests: beside the user's other sockets, or nowhere. */
 static void open_control(struct client *client) {
         char path[512];
+        const struct control_options options = { .path = path,
+                                                 .on_reload = on_reload,
+                                                 .on_attended = on_attended,
+                                                 .on_answer = on_answer,
+                                                 .data = client };
 
         if (control_path_of((unsigned)getpid(), path, sizeof(path)) == 0)
-                control_new(client->loop, path, on_reload, client, &client->control);
+                control_new(client->loop, &options, &client->control);
 }
 
 static int begin_policing(struct client *client) {
@@ -376,7 +403,7 @@ static int on_hello_policy(struct client *client, const struct message_hello *he
         int r = reload_init(&client->reload, hello->policy, hello->n_policy, hello->policy_path,
                             hello->n_policy_path, hello->variables, hello->n_variables, &lines);
 
-        client->policed = true;
+        client->answers = hello->flags & MESSAGE_HELLO_ANSWERS;
         if (r == POLICY_E_INVALID) {
                 client_refuse(client, EINVAL, buf_string(&lines));
                 buf_deinit(&lines);
@@ -398,7 +425,6 @@ static int on_hello_policy(struct client *client, const struct message_hello *he
                 r = uv_signal_start(&client->hangup_signal, on_hangup_signal, SIGHUP);
         }
         if (!r) {
-                asks_set_present(client->asks, hello->flags & MESSAGE_HELLO_ANSWERS);
                 open_control(client);
                 r = begin_policing(client);
         }

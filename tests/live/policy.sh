@@ -132,6 +132,10 @@ Y
   has_not "an answer of once did not" answered.yaml "/once"
   [ -d always ] && pass || fail "what was allowed happened"
   [ ! -d denied ] && pass || fail "what was denied happened"
+  rm -rf once denied always answered.yaml
+  limited /usr/bin/python3 "$live/policy_ask.py" "$callgate" ask.yaml answered.yaml apart >ask.out 2>&1
+  same "questions answered at another terminal" 0 $? ask.out
+  has "an answer of always there became a rule" answered.yaml "/always"
   sed -i 's/60s/100ms/' ask.yaml
   limited setsid "$callgate" run -q --policy ask.yaml -- mkdir late >out 2>err </dev/null
   has "nobody there: as after the time-out" err "Operation not permitted"

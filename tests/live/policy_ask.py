@@ -2,21 +2,35 @@
 # SPDX-License-Identifier: Apache-2.0
 """Answers callgate's questions at a pseudo terminal.
 
-  policy_ask.py CALLGATE POLICY ANSWERS    exits 0 when every question came and every answer counted
+  policy_ask.py CALLGATE POLICY ANSWERS [apart]    exits 0 when every question came and every answer counted
+
+apart: the program has no terminal, and callgate answer answers at another one.
 """
 
 import os
 import pty
 import re
 import select
+import subprocess
 import sys
 import time
 
-callgate, policy, answers = sys.argv[1:]
+callgate, policy, answers = sys.argv[1:4]
+apart = sys.argv[4:] == ["apart"]
 program = "mkdir once; mkdir denied; mkdir always; rmdir always; mkdir always; echo status $?"
+command = [callgate, "run", "-q", "--policy", policy, "--", "sh", "-c", program]
+if apart:
+    runner = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              start_new_session=True)
+    folder = os.environ["XDG_RUNTIME_DIR"] + "/callgate"
+    while not (os.path.isdir(folder) and os.listdir(folder)):
+        time.sleep(0.01)
+    command = [callgate, "answer", "--answers", answers]
+else:
+    command[2:2] = ["--answers", answers]
 pid, fd = pty.fork()
 if pid == 0:
-    os.execv(callgate, [callgate, "run", "-q", "--policy", policy, "--answers", answers, "--", "sh", "-c", program])
+    os.execv(callgate, command)
 
 text = ""
 
@@ -47,7 +61,13 @@ answer("once", "what?")
 wait(r"> ")
 os.write(fd, b"a\n")
 answer("denied", "d")
-wait("Operation not permitted")
+if not apart:
+    wait("Operation not permitted")
 answer("always", "A")
-wait(r"status 0")
+if apart:
+    output = runner.communicate(timeout=30)[0].decode()
+    if runner.returncode != 0 or "Operation not permitted" not in output or "status 0" not in output:
+        sys.exit("the program saw other answers: %r" % output)
+else:
+    wait(r"status 0")
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))

@@ -53,7 +53,6 @@ Test(ask, every_answer_reaches_the_one_who_asked) {
         struct asks *asks;
 
         cr_assert_eq(asks_new(on_question, NULL, &asks), 0);
-        asks_set_present(asks, true);
         for (size_t i = 0; i < 4; i++) {
                 struct asking asking = { .asks = asks, .key = keys[i], .timeout_ns = LONG_NS };
                 struct ask_question question;
@@ -78,7 +77,6 @@ Test(ask, always_is_remembered_and_once_is_not) {
         struct asks *asks;
 
         cr_assert_eq(asks_new(on_question, NULL, &asks), 0);
-        asks_set_present(asks, true);
         first.asks = again.asks = other.asks = asks;
         begin(&first);
         cr_assert(asks_answer(asks, take(asks).id, ASK_ALLOW_ALWAYS));
@@ -90,27 +88,37 @@ Test(ask, always_is_remembered_and_once_is_not) {
         asks_free(asks);
 }
 
-Test(ask, nobody_there_a_kick_and_the_clock_end_the_wait) {
-        struct asking absent = { .key = "x", .timeout_ns = LONG_NS },
-                      left = { .key = "x", .timeout_ns = LONG_NS },
-                      kicked = { .key = "x", .timeout_ns = LONG_NS };
+Test(ask, a_kick_and_the_clock_end_the_wait) {
+        struct asking late = { .key = "x", .timeout_ns = 1 }, kicked = { .key = "x", .timeout_ns = LONG_NS };
         struct asks *asks;
 
         cr_assert_eq(asks_new(on_question, NULL, &asks), 0);
-        absent.asks = left.asks = kicked.asks = asks;
-        ask(&absent);
-        cr_assert_eq(absent.answer, ASK_NOBODY);
-        asks_set_present(asks, true);
-        begin(&left);
-        take(asks);
-        asks_set_present(asks, false);
-        pthread_join(left.thread, NULL);
-        cr_assert_eq(left.answer, ASK_NOBODY);
-        asks_set_present(asks, true);
+        late.asks = kicked.asks = asks;
+        ask(&late);
+        cr_assert_eq(late.answer, ASK_NOBODY);
         begin(&kicked);
         take(asks);
         kicked.kicked = true;
         pthread_join(kicked.thread, NULL);
         cr_assert_eq(kicked.answer, ASK_NOBODY);
+        asks_free(asks);
+}
+
+Test(ask, who_comes_later_is_asked_what_was_not_answered) {
+        struct asking asking = { .key = "x", .timeout_ns = LONG_NS };
+        struct ask_question question, again;
+        struct asks *asks;
+
+        cr_assert_eq(asks_new(on_question, NULL, &asks), 0);
+        asking.asks = asks;
+        begin(&asking);
+        question = take(asks);
+        cr_assert_not(asks_take(asks, &again), "taken already");
+        asks_again(asks);
+        again = take(asks);
+        cr_assert_eq(again.id, question.id);
+        cr_assert(asks_answer(asks, again.id, ASK_DENY_ONCE));
+        pthread_join(asking.thread, NULL);
+        cr_assert_eq(asking.answer, ASK_DENY_ONCE);
         asks_free(asks);
 }
