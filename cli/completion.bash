@@ -21,7 +21,7 @@ _callgate() {
 
         COMPREPLY=()
         if ((COMP_CWORD == 1)); then
-                mapfile -t COMPREPLY < <(compgen -W 'dry-run record run verify events import profile --help --version' -- "$current")
+                mapfile -t COMPREPLY < <(compgen -W 'dry-run record run answer reload verify events import policy profile --help --version' -- "$current")
                 return
         fi
         # Options of each verb, and those of them that take a value.
@@ -35,8 +35,15 @@ _callgate() {
                 takes=' -o --output --base --for --evidence --events '
                 ;;
         run)
-                options='--profile --events --quiet --detach --help'
-                takes=' -p --profile --events '
+                options='--profile --policy --var --label --state --answers --all --json --events --quiet --detach --help'
+                takes=' -p --profile --policy --var --label --state --answers --events '
+                ;;
+        answer)
+                options='--answers --help'
+                takes=' --answers '
+                ;;
+        reload)
+                options='--help'
                 ;;
         verify)
                 options='--quiet --help'

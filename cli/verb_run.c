@@ -35,7 +35,7 @@ static const char help[] =
         "      --label NAME=VALUE  a label for 'where: labels'\n"
         "      --state FILE    what 'emulate: root' remembers, from one run to the next\n"
         "      --answers FILE  where what was answered with 'always' is written as rules\n"
-        "      --all           list also calls that no rule decided\n"
+        "  -a, --all           list also calls that no rule decided\n"
         "      --json          the list as JSON\n"
         "      --events FILE   keep every refusal in FILE (callgate events reads it)\n"
         "  -q, --quiet         say nothing about refusals\n"
@@ -94,7 +94,7 @@ static int check(struct run *run, bool has_command) {
 }
 
 static int parse(struct run *run, int argc, char **argv) {
-        enum { EVENTS = 256, DETACH, POLICY, VARIABLE, LABEL, STATE, ANSWERS, ALL, JSON };
+        enum { EVENTS = 256, DETACH, POLICY, VARIABLE, LABEL, STATE, ANSWERS, JSON };
         static const struct option options[] = {
                 { "profile", required_argument, NULL, 'p' },
                 { "policy", required_argument, NULL, POLICY },
@@ -103,7 +103,7 @@ static int parse(struct run *run, int argc, char **argv) {
                 { "state", required_argument, NULL, STATE },
                 { "answers", required_argument, NULL, ANSWERS },
                 { "events", required_argument, NULL, EVENTS },
-                { "all", no_argument, NULL, ALL },
+                { "all", no_argument, NULL, 'a' },
                 { "json", no_argument, NULL, JSON },
                 { "quiet", no_argument, NULL, 'q' },
                 { "detach", no_argument, NULL, DETACH },
@@ -112,7 +112,7 @@ static int parse(struct run *run, int argc, char **argv) {
         };
         int option, r;
 
-        while ((option = getopt_long(argc, argv, "+p:qh", options, NULL)) != -1) {
+        while ((option = getopt_long(argc, argv, "+p:aqh", options, NULL)) != -1) {
                 switch (option) {
                 case 'p':
                         run->profile_path = optarg;
@@ -139,7 +139,7 @@ static int parse(struct run *run, int argc, char **argv) {
                 case EVENTS:
                         run->events_path = optarg;
                         break;
-                case ALL:
+                case 'a':
                         run->policed.all = true;
                         break;
                 case JSON:
