@@ -33,6 +33,7 @@ as_user() {
   cp "$bin/callgate" "$bin/callgated" "$stage/build/"
   cp -r "$programs" "$stage/build/tests/live/programs"
   cp -r "$live" "$stage/tests/live"
+  cp -r "$live/../../examples" "$stage/examples"
   chmod -R a+rX "$stage"
   chown -R "$TEST_UID:$TEST_UID" "$stage"
   env -i PATH="$PATH" HOME="$stage/home" LC_ALL=C TZ=UTC TMPDIR="$stage/home" \
