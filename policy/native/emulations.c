@@ -169,22 +169,12 @@ static const struct policy_option mount_options[] = {
         { 0 },
 };
 
-/* IPPROTO_IP, IPPROTO_TCP, IPPROTO_IPV6 */
-#define LEVEL_IS(level)                                                                                     \
-        { "setsockopt", { { 1, CONDITION_MASKED_EQ, UINT32_MAX, level } }, 1 }
-static const struct policy_emulation_when addresses_when[] = {
-        LEVEL_IS(0),
-        LEVEL_IS(6),
-        LEVEL_IS(41),
-        { 0 },
-};
-
 const struct policy_emulation policy_emulations[] = {
         { "identity", "carried out for the task exactly as the kernel would: for tests and measurements",
           "*", no_options, false, NULL },
         { "addresses",
           "getsockname and getpeername show what the program asked for, where a rule redirected it",
-          "getsockname getpeername setsockopt", no_options, false, NULL, addresses_when },
+          "getsockname getpeername setsockopt", no_options, false, NULL, NULL },
         { "root", "pretends that the program runs as root", root_calls, root_options, true, NULL,
           root_when },
         { "uname", "other names of the system", "uname olduname oldolduname", uname_options, false, NULL },

@@ -376,7 +376,7 @@ int net_destination(struct call *call, enum net_role role, const struct net_sock
         if (!call->address_given)
                 return 0;
         /* Unix sockets other than datagram ones take no notice of where a message is to go. */
-        if (call->address_path && socket->domain == AF_UNIX &&
+        if (call->address_path && socket->domain == AF_UNIX && call->verdict.action != POLICY_REDIRECT &&
             (role == NET_CONNECT || (role == NET_SEND && socket->type == SOCK_DGRAM)))
                 return net_object(call, ret);
         /* It was not taken for an address, so it must not become one: the number may be another socket by
