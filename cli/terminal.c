@@ -128,8 +128,11 @@ static void keep_rule(struct terminal *terminal, const struct question *question
                         buf_putc(to, '\n');
                 }
                 if (question->object[0]) {
-                        buf_puts(to, "      path: ");
-                        put_quoted(to, question->object, true);
+                        bool path = question->object[0] == '/';
+
+                        /* Of addresses, only those of Unix sockets are patterns. */
+                        buf_puts(to, path ? "      path: " : "      address: ");
+                        put_quoted(to, question->object, path || strncmp(question->object, "unix:", 5) == 0);
                         buf_putc(to, '\n');
                 }
         }

@@ -27,7 +27,7 @@ struct ask_question {
         char text[ASK_TEXT_MAX];   /* for the person */
         char call[64];             /* for a rule made of the answer */
         char program[512];         /* empty: not known */
-        char object[ASK_TEXT_MAX]; /* path; empty: none */
+        char object[ASK_TEXT_MAX]; /* path, or address as a policy writes it; empty: none */
 };
 
 struct asks;

@@ -18,6 +18,7 @@
 #include <time.h>
 
 #include "base/error.h"
+#include "policy/native/address.h"
 #include "policy/native/calls.h"
 #include "supervisor/authority.h"
 #include "supervisor/emulate/emulate.h"
@@ -286,8 +287,10 @@ static void question_of(const struct call *call, char *key, size_t n_key, struct
         *ret = (struct ask_question){ 0 };
         snprintf(ret->call, sizeof(ret->call), "%s", call->name);
         snprintf(ret->program, sizeof(ret->program), "%s", call->facts.program ? call->facts.program : "");
-        snprintf(ret->object, sizeof(ret->object), "%s",
-                 call->facts.n_paths > 0 ? call->facts.paths[0] : "");
+        if (call->facts.n_paths > 0)
+                snprintf(ret->object, sizeof(ret->object), "%s", call->facts.paths[0]);
+        else if (call->facts.address)
+                address_text(call->facts.address, call->facts.n_address, ret->object, sizeof(ret->object));
         snprintf(key, n_key, "%s\n%s\n%s\n%s", rule->name, ret->program, ret->call, ret->object);
         snprintf(ret->text, sizeof(ret->text), "%s (pid %u) wants %s(%s)%s%s", call->event.comm, call->tid,
                  call->name, ret->object[0] ? ret->object : call->event.detail, rule->message ? ": " : "",

@@ -306,3 +306,37 @@ bool address_match(const struct policy_address *address, const struct sockaddr *
                 return false;
         }
 }
+
+bool address_text(const struct sockaddr *sockaddr, size_t n, char *buffer, size_t size) {
+        char host[INET6_ADDRSTRLEN];
+        struct sockaddr_in in;
+        struct sockaddr_in6 in6;
+        struct sockaddr_un un = { 0 };
+        int written = -1;
+
+        buffer[0] = 0;
+        if (n < sizeof(sa_family_t))
+                return false;
+        if (sockaddr->sa_family == AF_INET && n >= sizeof(in)) {
+                memcpy(&in, sockaddr, sizeof(in));
+                if (inet_ntop(AF_INET, &in.sin_addr, host, sizeof(host)))
+                        written = snprintf(buffer, size, "%s:%u", host, ntohs(in.sin_port));
+        } else if (sockaddr->sa_family == AF_INET6 && n >= offsetof(struct sockaddr_in6, sin6_scope_id)) {
+                memcpy(&in6, sockaddr, offsetof(struct sockaddr_in6, sin6_scope_id));
+                if (inet_ntop(AF_INET6, &in6.sin6_addr, host, sizeof(host)))
+                        written = snprintf(buffer, size, "[%s]:%u", host, ntohs(in6.sin6_port));
+        } else if (sockaddr->sa_family == AF_UNIX && n > PATH_OFFSET && n <= sizeof(un)) {
+                memcpy(&un, sockaddr, n);
+                n -= PATH_OFFSET;
+                /* The NULs of an abstract name are shown as '@'; a path ends with its first. */
+                for (size_t i = 0; i < n && !un.sun_path[0]; i++)
+                        if (!un.sun_path[i] && i > 0)
+                                un.sun_path[i] = '@';
+                if (!un.sun_path[0])
+                        un.sun_path[0] = '@';
+                written = snprintf(buffer, size, "unix:%.*s", (int)n, un.sun_path);
+        }
+        if (written < 0 || (size_t)written >= size)
+                buffer[0] = 0;
+        return buffer[0];
+}

@@ -34,3 +34,7 @@ struct address_target {
 
 /* The same outcomes as address_parse(). Patterns, ranges and prefixes are not one address. */
 int address_target_parse(const char *text, struct address_target *ret, char *error, size_t n_error);
+
+/* The address as a policy would write it: "10.0.0.1:443", "[::1]:80", "unix:/run/x", "unix:@name". false,
+ * and an empty text, for what cannot be written so. */
+bool address_text(const struct sockaddr *sockaddr, size_t n, char *buffer, size_t size);

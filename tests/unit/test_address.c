@@ -240,3 +240,37 @@ Test(address, targets) {
                         cr_expect_eq(target.port, targets[i].port, "%s", targets[i].text);
         }
 }
+
+Test(address, texts_are_what_they_match) {
+        static const char *const texts[] = { "192.0.2.10:7777", "[2001:db8::1]:80", "unix:/run/x.sock",
+                                             "unix:@name" };
+        struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(7777) };
+        struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons(80) };
+        struct sockaddr_un path = { .sun_family = AF_UNIX, .sun_path = "/run/x.sock" };
+        struct sockaddr_un name = { .sun_family = AF_UNIX, .sun_path = "\0name" };
+        const struct {
+                const void *address;
+                size_t n;
+        } addresses[] = { { &in, sizeof(in) },
+                          { &in6, sizeof(in6) },
+                          { &path, sizeof(path) },
+                          { &name, offsetof(struct sockaddr_un, sun_path) + 5 } };
+        char text[ADDRESS_TEXT_MAX];
+
+        inet_pton(AF_INET, "192.0.2.10", &in.sin_addr);
+        inet_pton(AF_INET6, "2001:db8::1", &in6.sin6_addr);
+        for (size_t i = 0; i < 4; i++) {
+                struct policy_address parsed;
+
+                cr_assert(address_text(addresses[i].address, addresses[i].n, text, sizeof(text)));
+                cr_assert_str_eq(text, texts[i]);
+                cr_assert_eq(address_parse(text, &parsed, (char[256]){ 0 }, 256), 0, "%s", text);
+                for (size_t j = 0; j < 4; j++)
+                        cr_assert_eq(address_match(&parsed, addresses[j].address, addresses[j].n), i == j);
+                address_deinit(&parsed);
+        }
+        for (size_t n = 0; n < sizeof(sa_family_t); n++)
+                cr_assert_not(address_text((const struct sockaddr *)&in, n, text, sizeof(text)));
+        cr_assert_not(address_text((const struct sockaddr *)&in, sizeof(in) - 1, text, sizeof(text)));
+        cr_assert_not(address_text((const struct sockaddr *)&in, sizeof(in), text, 10));
+}
