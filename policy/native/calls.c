@@ -9,7 +9,8 @@
 #define PATH      POLICY_CALL_PATH
 #define ADDRESS   POLICY_CALL_ADDRESS
 #define PERFORMED POLICY_CALL_PERFORMED
-#define OPENS     POLICY_CALL_OPENS
+#define OPENS     (POLICY_CALL_OPENS | POLICY_CALL_CONTENT)
+#define SHOWS     POLICY_CALL_CONTENT
 #define REDIRECT  POLICY_CALL_REDIRECT
 #define BY_PATH   (PATH | PERFORMED | REDIRECT)
 #define BY_SOCKET (ADDRESS | PERFORMED | REDIRECT)
@@ -19,16 +20,16 @@ const struct policy_call policy_calls[] = {
         { "openat", "open files", BY_PATH | OPENS },
         { "openat2", "open files", BY_PATH | OPENS },
         { "creat", "open files", BY_PATH | OPENS },
-        { "stat", "stat files", BY_PATH },
-        { "lstat", "stat files", BY_PATH },
-        { "stat64", "stat files", BY_PATH },
-        { "lstat64", "stat files", BY_PATH },
-        { "newfstatat", "stat files", BY_PATH },
-        { "fstatat64", "stat files", BY_PATH },
-        { "statx", "stat files", BY_PATH },
-        { "access", "access files", BY_PATH },
-        { "faccessat", "access files", BY_PATH },
-        { "faccessat2", "access files", BY_PATH },
+        { "stat", "stat files", BY_PATH | SHOWS },
+        { "lstat", "stat files", BY_PATH | SHOWS },
+        { "stat64", "stat files", BY_PATH | SHOWS },
+        { "lstat64", "stat files", BY_PATH | SHOWS },
+        { "newfstatat", "stat files", BY_PATH | SHOWS },
+        { "fstatat64", "stat files", BY_PATH | SHOWS },
+        { "statx", "stat files", BY_PATH | SHOWS },
+        { "access", "access files", BY_PATH | SHOWS },
+        { "faccessat", "access files", BY_PATH | SHOWS },
+        { "faccessat2", "access files", BY_PATH | SHOWS },
         { "readlink", "readlink files", BY_PATH },
         { "readlinkat", "readlink files", BY_PATH },
         { "statfs", "statfs files", BY_PATH },

@@ -16,8 +16,9 @@ enum policy_call_flag {
         POLICY_CALL_PATH = 1u << 0,      /* takes a path (policy_facts.paths) */
         POLICY_CALL_ADDRESS = 1u << 1,   /* takes a socket address */
         POLICY_CALL_PERFORMED = 1u << 2, /* the supervisor can carry it out for the task */
-        POLICY_CALL_OPENS = 1u << 3,     /* returns a descriptor of what it names: SUBSTITUTE is possible */
+        POLICY_CALL_OPENS = 1u << 3,     /* returns a descriptor of what it names */
         POLICY_CALL_REDIRECT = 1u << 4,  /* REDIRECT is possible */
+        POLICY_CALL_CONTENT = 1u << 5,   /* shows contents, or what they are like: SUBSTITUTE is possible */
 };
 
 struct policy_call {

@@ -234,11 +234,11 @@ static void check_redirect(struct policy_check *check, const struct policy_rule 
 static void check_substitute(struct policy_check *check, const struct policy_rule *rule) {
         struct calls calls;
 
-        if (lack(rule, POLICY_CALL_OPENS, &calls))
+        if (lack(rule, POLICY_CALL_CONTENT, &calls))
                 refuse(check, "do.substitute",
-                       "%s %s nothing that could have other contents; that is for open, openat, openat2 and "
-                       "creat (\"family: open\")",
-                       listed(&calls), calls.n == 1 ? "opens" : "open");
+                       "%s %s no contents that could be others; that is for opens and what goes with them "
+                       "(\"family: [open, stat, access]\")",
+                       listed(&calls), calls.n == 1 ? "shows" : "show");
 }
 
 static bool takes_call(const struct policy_emulation *emulation, const char *call) {

@@ -285,7 +285,8 @@ static int begin(struct call *call, bool *ret_answered) {
                         return answer_errno(call, call->paths[0].error);
                 if (call->paths[0].remote && !call->may_wait)
                         return CALL_E_SLOW;
-        }
+        } else if (call->n_paths > 0 && call->paths[0].slash)
+                return answer_errno(call, ENOTDIR);
         *ret_answered = false;
         return 0;
 }

@@ -344,5 +344,7 @@ int substitute_open(struct call *call, int flags) {
 }
 
 int substitute_access(struct call *call, int mode) {
+        if (call->n_paths > 0 && call->paths[0].slash)
+                return answer_errno(call, ENOTDIR);
         return answer_errno(call, mode & W_OK ? EROFS : mode & X_OK ? EACCES : 0);
 }

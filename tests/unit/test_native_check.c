@@ -57,7 +57,7 @@ Test(native_check, what_cannot_hold) {
                 { "{syscalls: open, do: {redirect: /x/$1}}", "do.redirect", "the rule has none" },
                 { "{syscalls: open, where: {path: ['/a/(*)', /b]}, do: {redirect: /x/$1}}", "do.redirect",
                   "/b" },
-                { "{syscalls: [open, stat], do: {substitute: {text: x}}}", "do.substitute", "stat" },
+                { "{syscalls: [open, unlink], do: {substitute: {text: x}}}", "do.substitute", "unlink" },
                 { "{syscalls: [uname, open], do: {emulate: uname}}", "syscalls", "does not take open" },
                 { "{syscalls: execve, do: {emulate: identity}}", "syscalls", "execve" },
                 { "{where: {args: {arg0: 1}}, do: {emulate: time}}", "where.args", "consistent" },
