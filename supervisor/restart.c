@@ -13,10 +13,12 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <ucontext.h>
 
 bool restart_may_interrupt(uint32_t nr) {
@@ -99,20 +101,36 @@ bool restart_may_interrupt(uint32_t nr) {
 #define OFFSET_RIP offsetof(ucontext_t, uc_mcontext.gregs[REG_RIP])
 #define N_CODE     9 /* the longer "mov" (7 bytes) and "syscall" (2) */
 
-/* The stack pointer of a task that waits in a call: the last but one word of /proc/TID/syscall. */
-static uint64_t stack_pointer(const struct kernel *kernel, uint32_t tid) {
-        char text[512];
-        long n = kernel->read_proc(kernel->data, tid, "syscall", text, sizeof(text) - 1, 0);
-        uint64_t sp = 0, pc;
-        int nr;
+#define LOOKS_MAX 200
 
-        if (n <= 0)
-                return 0;
-        text[n] = 0;
-        if (sscanf(text, "%d %*x %*x %*x %*x %*x %*x %" SCNx64 " %" SCNx64, &nr, &sp, &pc) != 3 ||
-            nr != SYS_rt_sigreturn)
-                return 0;
-        return sp;
+/*
+ * The stack pointer of a task that waits in a call: the last but one word of /proc/TID/syscall. "running"
+ * there: since we received its call, the task has been woken up to sleep more deeply (WAIT_KILLABLE_RECV),
+ * and does so right away.
+ */
+static uint64_t stack_pointer(const struct kernel *kernel, uint32_t tid) {
+        for (int looks = 0; looks < LOOKS_MAX; looks++) {
+                char text[512];
+                long n = kernel->read_proc(kernel->data, tid, "syscall", text, sizeof(text) - 1, 0);
+                uint64_t sp = 0, pc;
+                int nr;
+
+                if (n <= 0)
+                        return 0;
+                text[n] = 0;
+                if (strncmp(text, "running", 7) == 0) {
+                        if (looks < 10)
+                                sched_yield();
+                        else
+                                nanosleep(&(struct timespec){ .tv_nsec = 50000 }, NULL);
+                        continue;
+                }
+                return sscanf(text, "%d %*x %*x %*x %*x %*x %*x %" SCNx64 " %" SCNx64, &nr, &sp, &pc) == 3 &&
+                                       nr == SYS_rt_sigreturn
+                               ? sp
+                               : 0;
+        }
+        return 0;
 }
 
 static bool read_whole(const struct kernel *kernel, uint32_t tid, uint64_t address, void *to, size_t n) {

@@ -123,6 +123,9 @@ static void call_account(struct session *session, struct call *call) {
                 session->ledger.interrupted += id - session->last_id - 1;
                 session->last_gap_ns = session->kernel->now(session->kernel->data);
         }
+        /* Nobody knows where ids began: calls may have been taken back before the first that we saw. */
+        if (!session->any_id)
+                session->last_gap_ns = session->kernel->now(session->kernel->data);
         session->last_id = id;
         session->any_id = true;
 }
