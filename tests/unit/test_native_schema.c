@@ -80,7 +80,7 @@ Test(native_schema, emulations) {
 }
 
 Test(native_schema, families) {
-        json_t *schema = load(), *names = at(schema, "$defs/rule/properties/family/anyOf/0/enum");
+        json_t *schema = load(), *names = at(schema, "$defs/rule/properties/family/anyOf/0/anyOf/0/enum");
 
         cr_assert_eq(json_array_size(names), policy_families_n);
         for (size_t i = 0; i < policy_families_n; i++)
