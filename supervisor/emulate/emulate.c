@@ -12,6 +12,7 @@
 #include "supervisor/emulate/net.h"
 #include "supervisor/emulate/root.h"
 #include "supervisor/emulate/system.h"
+#include "supervisor/emulate/trees.h"
 #include "supervisor/session.h"
 
 /* Whatever a performer does, and nothing else. */
@@ -37,11 +38,16 @@ const struct emulation *const emulations[] = {
 };
 const struct emulator *const performers[] = {
         perform_access,
+        perform_attributes,
+        perform_names,
         perform_net,
         perform_open,
         perform_readlink,
         perform_stat,
         perform_statfs,
+        perform_watch,
+        perform_write,
+        perform_xattr,
         NULL,
 };
 /* clang-format on */
