@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "supervisor/emulate/paths.h"
 #include "supervisor/emulate/trees.h"
 
@@ -145,6 +146,18 @@ static int read_times(struct call *call, const struct layout *layout, struct tim
         return 0;
 }
 
+/* Without a path it is about the descriptor, which must be more than a name, and flags are none of its. */
+static int check_descriptor(struct call *call, unsigned flags) {
+        cleanup_fd int fd = -1;
+        int error = 0, r = view_take_fd(call, (int)call->args[0], &fd, &error);
+
+        if (r)
+                return error_trace(r);
+        if (flags)
+                return answer_errno(call, EINVAL);
+        return fd < 0 || (fcntl(fd, F_GETFL) & O_PATH) ? answer_errno(call, EBADF) : 0;
+}
+
 static int run_utime(struct call *call) {
         const struct layout *layout = layout_of(call);
         bool with_flags = layout->unit == NANOSECONDS, now, answered;
@@ -160,6 +173,11 @@ static int run_utime(struct call *call) {
                 return answer_value(call, 0);
         if (with_flags && ((int)call->args[3] & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)))
                 return answer_errno(call, EINVAL);
+        if (layout->argument == 2 && call->args[1] == 0 && (int)call->args[0] != AT_FDCWD) {
+                r = check_descriptor(call, with_flags ? (unsigned)call->args[3] : 0);
+                if (r || paths_answered(call))
+                        return error_trace(r);
+        }
         r = tree_paths(call, &answered);
         if (r || answered)
                 return error_trace(r);

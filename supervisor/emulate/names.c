@@ -57,10 +57,6 @@ static int run_mknod(struct call *call) {
         case 0:
                 break;
         default:
-                /* After the text of the path, before what it leads to. */
-                r = paths_need(call);
-                if (r || paths_answered(call))
-                        return error_trace(r);
                 return answer_errno(call, S_ISDIR(mode) ? EPERM : EINVAL);
         }
         r = tree_paths(call, &answered);
