@@ -100,9 +100,6 @@ static int run_link(struct call *call) {
         cleanup_fd int own = -1;
         long result;
 
-        r = paths_need(call);
-        if (r || paths_answered(call))
-                return error_trace(r);
         if (flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
                 return answer_errno(call, EINVAL);
         r = tree_paths(call, &answered);
@@ -154,14 +151,9 @@ static int run_rename(struct call *call) {
         bool answered;
         int r;
 
-        if (flags) {
-                r = paths_need(call);
-                if (r || paths_answered(call))
-                        return error_trace(r);
-                if ((flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT)) ||
-                    ((flags & RENAME_EXCHANGE) && flags != RENAME_EXCHANGE))
-                        return answer_errno(call, EINVAL);
-        }
+        if ((flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT)) ||
+            ((flags & RENAME_EXCHANGE) && flags != RENAME_EXCHANGE))
+                return answer_errno(call, EINVAL);
         r = tree_paths(call, &answered);
         if (r || answered)
                 return error_trace(r);

@@ -242,7 +242,8 @@ static void names_on(const char *path) {
         RUN("mkdir", path, syscall(SYS_mkdir, path, 0751));
         RUN("mkdirat", path, syscall(SYS_mkdirat, AT_FDCWD, path, 02777));
         RUN("mkdirat dir", path, syscall(SYS_mkdirat, dir_fd, path, 0755));
-        RUN("mkdirat file", path, syscall(SYS_mkdirat, file_fd, path, 0755));
+        if (path != longest)
+                RUN("mkdirat file", path, syscall(SYS_mkdirat, file_fd, path, 0755));
         RUN("mkdirat 999", path, syscall(SYS_mkdirat, 999, path, 0755));
         RUN("rmdir", path, syscall(SYS_rmdir, path));
         RUN("unlink", path, syscall(SYS_unlink, path));
@@ -518,9 +519,9 @@ static void watch(void) {
 
 static void two(void) {
         static const char *const from
-                [] = { "file",  "dir",           "dir/", "file/", "link",     "dlink",   "dlink/", "none",
-                       "fifo",  "dangling",      ".",    "dir/.", "locked/x", "fixed/x", "",       (char *)1,
-                       longest, "/proc/version", "dir/x" },
+                [] = { "file", "dir",     "dir/",          "file/", "link",  "dlink",    "dlink/",
+                       "none", "fifo",    "dangling",      ".",     "dir/.", "locked/x", "fixed/x",
+                       "",     (char *)1, "/proc/version", "dir/x" },
             *const to[] = {
                     "second",        "empty",         "empty/", "other",    "none", "none/",   "dir/inner",
                     "dir/inner/new", "link",          "dlink",  "dangling", ".",    "..",      "/",
@@ -532,8 +533,15 @@ static void two(void) {
                 for (size_t k = 0; k < N(to); k++) {
                         const char *a = from[i], *b = to[k];
 
+                        /* Which of two mistakes is told is up to the kernel's version. */
+                        if ((b == longest || b == (char *)1) && i > 0)
+                                continue;
+                        if ((a == (char *)1 || !*a) && !*b)
+                                continue;
+
                         RUN2("rename", a, b, syscall(SYS_rename, a, b));
-                        RUN2("renameat dir", a, b, syscall(SYS_renameat, dir_fd, a, AT_FDCWD, b));
+                        if (b != longest && b != (char *)1)
+                                RUN2("renameat dir", a, b, syscall(SYS_renameat, dir_fd, a, AT_FDCWD, b));
                         RUN2("renameat2", a, b, syscall(SYS_renameat2, AT_FDCWD, a, dir_fd, b, 1));
                         RUN2("renameat2 exchange", a, b,
                              syscall(SYS_renameat2, AT_FDCWD, a, AT_FDCWD, b, 2));
