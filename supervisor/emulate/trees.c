@@ -5,9 +5,11 @@
 #include "supervisor/emulate/trees.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -15,15 +17,36 @@
 
 #define MAP_MAX 4096
 
+/* The kernel is at the end of the first path, where it wants to search the parent, before it begins with the
+ * second: what is wrong there is told first. */
+static int first_error(struct call *call) {
+        int r, error = call->paths[0].error;
+
+        if (error || call->n_paths < 2 || !call->paths[1].error)
+                return error ? answer_errno(call, error) : 0;
+        error = call->paths[1].error;
+        if (call->paths[0].parent_fd >= 0) {
+                r = authority_assume(call);
+                if (r)
+                        return error_trace(r);
+                if (syscall(SYS_faccessat2, call->paths[0].parent_fd, "", X_OK, AT_EMPTY_PATH | AT_EACCESS) <
+                            0 &&
+                    errno == EACCES)
+                        error = EACCES;
+                authority_return(call);
+        }
+        return answer_errno(call, error);
+}
+
 int tree_paths(struct call *call, bool *ret_answered) {
         int r = paths_need(call);
 
         *ret_answered = true;
         if (r || paths_answered(call))
                 return error_trace(r);
-        for (size_t i = 0; i < call->n_paths; i++)
-                if (call->paths[i].error)
-                        return answer_errno(call, call->paths[i].error);
+        r = first_error(call);
+        if (r || paths_answered(call))
+                return error_trace(r);
         for (size_t i = 0; i < call->n_paths; i++)
                 if (call->paths[i].remote && !call->may_wait)
                         return CALL_E_SLOW;
