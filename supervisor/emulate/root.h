@@ -107,9 +107,7 @@ int root_capset(struct call *call);
 int root_prctl(struct call *call);
 
 /* root_stat.c */
-int root_stat(struct call *call);
 int root_fstat(struct call *call);
-int root_statx(struct call *call);
 int root_access(struct call *call);
 
 /* root_attributes.c */

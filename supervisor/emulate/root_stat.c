@@ -60,18 +60,7 @@ int root_show_statx(struct call *call, int fd, struct statx *stx) {
         return 0;
 }
 
-/* ---- the stat family ---- */
-
-int root_stat(struct call *call) {
-        struct stat st;
-        bool answered;
-        int r = stat_fetch(call, &st, &answered);
-
-        if (r || answered)
-                return r;
-        r = root_show_stat(call, call->paths[0].fd, &st);
-        return r ? r : stat_answer(call, stat_address(call), &st);
-}
+/* ---- descriptors; what is asked by path, stat.c shows ---- */
 
 int root_fstat(struct call *call) {
         cleanup_fd int fd = -1;
@@ -86,24 +75,6 @@ int root_fstat(struct call *call) {
                 return answer_errno(call, errno);
         r = root_show_stat(call, fd, &st);
         return r ? r : stat_answer(call, call->args[1], &st);
-}
-
-int root_statx(struct call *call) {
-        int flags = (int)call->args[2] & AT_STATX_SYNC_TYPE;
-        struct statx stx;
-        struct stat st;
-        bool answered;
-        int fd, r = stat_fetch(call, &st, &answered);
-
-        if (r || answered)
-                return r;
-        fd = call->paths[0].fd;
-        if (statx(fd, "", flags | AT_EMPTY_PATH | AT_NO_AUTOMOUNT, (unsigned)call->args[3], &stx) < 0)
-                return answer_errno(call, errno);
-        r = root_show_statx(call, fd, &stx);
-        if (!r)
-                r = target_write(call, call->args[4], &stx, sizeof(stx));
-        return r ? target_error(call, r) : answer_value(call, 0);
 }
 
 /* ---- access ---- */
