@@ -24,7 +24,8 @@ static const char root_calls[] =
         "setrlimit prlimit64 stat stat64 oldstat lstat lstat64 oldlstat newfstatat fstatat64 fstat "
         "fstat64 oldfstat statx access faccessat faccessat2 chown chown32 lchown lchown32 fchown "
         "fchown32 fchownat chmod fchmod fchmodat fchmodat2 utime utimes futimesat utimensat "
-        "utimensat_time64 open openat openat2 creat mknod mknodat mkdir mkdirat unlink unlinkat rmdir "
+        "utimensat_time64 open openat openat2 creat mknod mknodat mkdir mkdirat getdents64 unlink unlinkat "
+        "rmdir "
         "rename renameat "
         "renameat2 setxattr lsetxattr fsetxattr getxattr lgetxattr fgetxattr listxattr llistxattr "
         "flistxattr removexattr lremovexattr fremovexattr";

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "supervisor/emulate/options.h"
 #include "supervisor/emulate/paths.h"
+#include "supervisor/walk.h"
 
 /* ---- state ---- */
 
@@ -147,11 +148,9 @@ static void apply(struct root *root, struct root_file *file, const struct statx 
                 file->gid = change->gid == plain.stx_gid ? ROOT_REAL : change->gid;
         if (change->mode != ROOT_REAL)
                 file->mode = change->mode == (real->stx_mode & 07777) ? ROOT_REAL : change->mode;
-        if (change->type) {
-                file->type = change->type;
-                file->rdev_major = change->rdev_major;
-                file->rdev_minor = change->rdev_minor;
-        }
+        if (change->type)
+                root_file_set_device(&root->files, file, change->type, change->rdev_major,
+                                     change->rdev_minor);
         if (change->clear_caps)
                 root_file_remove_xattr(&root->files, file, "security.capability");
 }
@@ -183,6 +182,14 @@ void root_forget(struct root *root, const struct statx *real) {
 
 /* ---- subjects ---- */
 
+bool root_is_slow(const struct call *call, int fd) {
+        struct stat st;
+
+        return !call->may_wait &&
+               fstatat(fd, "", &st, AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC) == 0 &&
+               file_system_of(fd, &st) == FILE_SYSTEM_REMOTE;
+}
+
 int root_subject_of_path(struct call *call, struct root_subject *ret) {
         int r = paths_need(call);
 
@@ -190,6 +197,8 @@ int root_subject_of_path(struct call *call, struct root_subject *ret) {
                 return r;
         if (call->paths[0].fd < 0)
                 return answer_errno(call, call->paths[0].error ? call->paths[0].error : ENOENT);
+        if (call->paths[0].remote && !call->may_wait)
+                return CALL_E_SLOW;
         ret->fd = call->paths[0].fd;
         return 0;
 }
@@ -205,6 +214,8 @@ int root_subject_of_fd(struct call *call, struct root_subject *ret) {
         flags = fcntl(ret->taken, F_GETFL);
         if (flags < 0 || flags & O_PATH)
                 return answer_errno(call, EBADF);
+        if (root_is_slow(call, ret->taken))
+                return CALL_E_SLOW;
         ret->fd = ret->taken;
         return 0;
 }
@@ -309,6 +320,7 @@ static const struct emulator root_rows[] = {
         { "rename", root_rename },
         { "renameat", root_rename },
         { "renameat2", root_rename },
+        { "getdents64", root_getdents },
         { "setxattr", root_setxattr },
         { "lsetxattr", root_setxattr },
         { "fsetxattr", root_setxattr },

@@ -69,6 +69,8 @@ struct root_subject {
         int fd;    /* borrowed from the paths, or taken */
         int taken; /* owned */
 };
+/* Would asking about fd mean to wait for another machine, where we must not? Then CALL_E_SLOW. */
+bool root_is_slow(const struct call *call, int fd);
 int root_subject_of_path(struct call *call, struct root_subject *ret);
 int root_subject_of_fd(struct call *call, struct root_subject *ret);
 static inline void root_subject_cleanup(struct root_subject *subject) {
@@ -121,6 +123,9 @@ int root_mkdir(struct call *call);
 int root_creat(struct call *call);
 int root_unlink(struct call *call);
 int root_rename(struct call *call);
+
+/* root_folders.c */
+int root_getdents(struct call *call);
 
 /* root_xattr.c */
 int root_setxattr(struct call *call);

@@ -57,6 +57,7 @@ static void unlink_file(struct root_files *files, struct root_file **link) {
 
         *link = file->next;
         files->n--;
+        files->n_devices -= file->type != 0;
         clear_xattrs(files, file);
         free(file);
 }
@@ -148,6 +149,22 @@ void root_files_tidy(struct root_files *files, const struct root_file_key *key) 
 void root_files_drop(struct root_files *files, const struct root_file_key *key) {
         if (root_files_find(files, key))
                 unlink_file(files, link_of(files, key));
+}
+
+void root_file_set_device(struct root_files *files, struct root_file *file, uint32_t type, uint32_t major,
+                          uint32_t minor) {
+        files->n_devices += (type != 0) - (file->type != 0);
+        file->type = type;
+        file->rdev_major = major;
+        file->rdev_minor = minor;
+}
+
+uint32_t root_files_type_of(const struct root_files *files, uint32_t dev_major, uint32_t dev_minor,
+                            uint64_t ino) {
+        struct root_file_key key = { .dev_major = dev_major, .dev_minor = dev_minor, .ino = ino };
+        const struct root_file *file = files->n_buckets > 0 ? *link_of(files, &key) : NULL;
+
+        return file ? file->type : 0;
 }
 
 /* ---- extended attributes ---- */
@@ -358,7 +375,8 @@ static bool read_key(struct line *line, struct root_file_key *ret) {
         return true;
 }
 
-static bool read_field(struct line *line, struct root_file *file) {
+static bool read_field(struct line *line, struct root_files *files, struct root_file *file) {
+        uint32_t major, minor;
         uint64_t value = 0;
 
         /* Each at most once. */
@@ -368,10 +386,10 @@ static bool read_field(struct line *line, struct root_file *file) {
                 file->gid = (uint32_t)value;
         else if (file->mode == ROOT_REAL && skip(line, "mode=") && number(line, 8, 07777, &value))
                 file->mode = (uint32_t)value;
-        else if (!file->type && skip(line, "char=") && pair(line, &file->rdev_major, &file->rdev_minor))
-                file->type = S_IFCHR;
-        else if (!file->type && skip(line, "block=") && pair(line, &file->rdev_major, &file->rdev_minor))
-                file->type = S_IFBLK;
+        else if (!file->type && skip(line, "char=") && pair(line, &major, &minor))
+                root_file_set_device(files, file, S_IFCHR, major, minor);
+        else if (!file->type && skip(line, "block=") && pair(line, &major, &minor))
+                root_file_set_device(files, file, S_IFBLK, major, minor);
         else
                 return false;
         return true;
@@ -392,7 +410,7 @@ static int read_file_line(struct line *line, struct root_files *files, struct ro
         if (files->n == before)
                 return wrong(line, "this inode was there before");
         while (line->at < line->end)
-                if (!skip(line, " ") || !read_field(line, *ret))
+                if (!skip(line, " ") || !read_field(line, files, *ret))
                         return wrong(line, "not one of uid=, gid=, mode=, char=, block= with a number");
         return 0;
 }

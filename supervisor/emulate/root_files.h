@@ -46,7 +46,7 @@ struct root_file {
 
 struct root_files {
         struct root_file **buckets;
-        size_t n_buckets, n, xattr_bytes;
+        size_t n_buckets, n, n_devices, xattr_bytes;
 };
 #define ROOT_FILES_INIT ((struct root_files){ 0 })
 void root_files_deinit(struct root_files *files);
@@ -61,6 +61,12 @@ int root_files_get(struct root_files *files, const struct root_file_key *key, st
 /* Forgets files of which nothing is pretended any more. */
 void root_files_tidy(struct root_files *files, const struct root_file_key *key);
 void root_files_drop(struct root_files *files, const struct root_file_key *key);
+
+void root_file_set_device(struct root_files *files, struct root_file *file, uint32_t type, uint32_t major,
+                          uint32_t minor);
+/* S_IFCHR, S_IFBLK or 0 of what is known only by its number, as folders list it. */
+uint32_t root_files_type_of(const struct root_files *files, uint32_t dev_major, uint32_t dev_minor,
+                            uint64_t ino);
 
 const struct root_xattr *root_file_xattr(const struct root_file *file, const char *name);
 /* Takes the place of an older value: 0, -ENOMEM, -ENOSPC. */

@@ -158,6 +158,9 @@ static bool has_parent(struct call *call, int *ret_r) {
 
                         *ret_r = answer_errno(call, error ? error : ENOENT);
                         return false;
+                } else if (call->paths[i].remote && !call->may_wait) {
+                        *ret_r = CALL_E_SLOW;
+                        return false;
                 }
         return true;
 }

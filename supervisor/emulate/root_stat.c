@@ -71,6 +71,8 @@ int root_fstat(struct call *call) {
                 return error_trace(r);
         if (fd < 0)
                 return answer_errno(call, error);
+        if (root_is_slow(call, fd))
+                return CALL_E_SLOW;
         if (fstat(fd, &st) < 0)
                 return answer_errno(call, errno);
         r = root_show_stat(call, fd, &st);
@@ -126,5 +128,7 @@ int root_access(struct call *call) {
                 return error_trace(r);
         if (call->paths[0].error)
                 return answer_errno(call, call->paths[0].error);
+        if (call->paths[0].remote && !call->may_wait)
+                return CALL_E_SLOW;
         return access_of_root(call, mode);
 }

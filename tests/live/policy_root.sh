@@ -133,6 +133,10 @@ fi
 in_new_directory shut pretend sh -c 'umask 777; echo a >f; mkdir d; echo b >d/g; cat f d/g; stat -c %a f d d/g' >out 2>err
 same "modes that would shut an ordinary user out" "a b 0 0 0" "$(xargs <out)" err
 
+# Programs that ask for types do not look again where a directory says what its entries are.
+in_new_directory types pretend sh -c 'mknod a c 1 3; mknod b b 1 3; touch c; find . -type b -o -type c | sort; find . -type f' >out 2>err
+same "devices are found by type" "./a ./b ./c" "$(xargs <out)" err
+
 # ---- daemons: root at first, somebody else then ----
 cat >daemon.py <<'P'
 import os
@@ -191,15 +195,14 @@ limited "$callgate" run -q --policy root.yaml --state "$work/broken" -- touch ra
 same "a broken state" 125 $? err
 has "a broken state is said with its place" err "broken:1: not a state of pretended root"
 absent "a broken state runs nothing" ran
-mkfifo held
-limited "$callgate" run -q --policy root.yaml --state "$work/state" -- sh -c ': >held; read -r x <held' &
+limited "$callgate" run -q --policy root.yaml --state "$work/state" -- sh -c 'touch up; until [ -e down ]; do sleep 0.05; done' &
 runner=$!
-: <held
+until_true test -e up || fail "the first with the state does not start"
 limited "$callgate" run -q --policy root.yaml --state "$work/state" -- touch ran 2>err
 same "a state in use" 125 $? err
 has "a state in use is said" err "another session uses it"
 absent "a state in use runs nothing" ran
-echo >held
+touch down
 wait "$runner"
 same "the first with the state" 0 $? err
 expect_no_half_files "state" "$work"

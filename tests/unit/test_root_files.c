@@ -143,9 +143,7 @@ Test(root_files, written_and_read_again) {
         file = get(&files, 3, 5);
         file->gid = 4294967294u;
         file->mode = 0;
-        file->type = S_IFCHR;
-        file->rdev_major = 1;
-        file->rdev_minor = 1048575;
+        root_file_set_device(&files, file, S_IFCHR, 1, 1048575);
         cr_assert_eq(root_file_set_xattr(&files, file, "trusted.odd name%\n\xff", "\0\xff", 2), 0);
         cr_assert_eq(root_file_set_xattr(&files, file, "trusted.empty", "", 0), 0);
         text = text_of(&files);
@@ -161,6 +159,10 @@ Test(root_files, written_and_read_again) {
         file = find(&again, 3, 5);
         cr_assert_eq(root_file_xattr(file, "trusted.odd name%\n\xff")->n, 2);
         cr_assert_eq(file->type, S_IFCHR);
+        cr_assert_eq(again.n_devices, 1);
+        cr_assert_eq(root_files_type_of(&again, 8, 1, 3), S_IFCHR);
+        cr_assert_eq(root_files_type_of(&again, 8, 1, 12), 0);
+        cr_assert_eq(root_files_type_of(&again, 8, 2, 3), 0);
         cr_assert_eq(find(&again, 12, -3)->gid, ROOT_REAL);
         text_again = text_of(&again);
         cr_assert_eq(strlen(text), strlen(text_again));
