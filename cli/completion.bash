@@ -62,6 +62,22 @@ _callgate() {
                 fi
                 return
                 ;;
+        policy)
+                if ((COMP_CWORD == 2)); then
+                        mapfile -t COMPREPLY < <(compgen -W 'check explain test --help' -- "$current")
+                elif [[ $current == -* ]]; then
+                        options='--help'
+                        case ${COMP_WORDS[2]} in
+                        check) options='--var --strict --json --help' ;;
+                        explain) options='--var --json --families --emulations --help' ;;
+                        test) options='--var --json --quiet --help' ;;
+                        esac
+                        mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
+                else
+                        compopt -o default
+                fi
+                return
+                ;;
         profile)
                 if ((COMP_CWORD == 2)); then
                         mapfile -t COMPREPLY < <(compgen -W 'check convert diff dry-run-profile explain from-events inspect merge replay simulate tighten --help' -- "$current")
