@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,16 +116,26 @@ int view_take_fd(struct call *call, int fd, int *ret_fd, int *ret_error) {
 }
 
 /* Our own root, which stays what it is. */
-static bool is_own_root(const struct place *root) {
-        static _Thread_local struct place own;
+static struct {
+        int fd;
+        struct place place;
+} own_root = { .fd = -1 };
 
-        if (own.ino == 0) {
-                cleanup_fd int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+static void find_own_root(void) {
+        own_root.fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (own_root.fd >= 0 && place_of(own_root.fd, &own_root.place) < 0)
+                own_root.fd = fd_close(own_root.fd);
+}
 
-                if (fd < 0 || place_of(fd, &own) < 0)
-                        return false;
-        }
-        return place_same(root, &own);
+/* One question is enough where the task's root is our own, which is the rule. */
+static bool has_own_root(struct call *call) {
+        static pthread_once_t once = PTHREAD_ONCE_INIT;
+        char name[32];
+
+        pthread_once(&once, find_own_root);
+        snprintf(name, sizeof(name), "/proc/%u/root", call->tid);
+        return own_root.fd >= 0 && place_of_path(name, &call->view.root) == 0 &&
+               place_same(&call->view.root, &own_root.place);
 }
 
 static int know_root(struct call *call) {
@@ -135,19 +146,24 @@ static int know_root(struct call *call) {
                 return 0;
         if (call->tid == 0)
                 return error_origin(-ESRCH); /* not visible from our pid namespace */
-        fd = call->kernel->open_proc(call->kernel->data, call->tid, "root", O_PATH | O_DIRECTORY);
-        if (fd < 0)
-                return missing_entry(call, fd, 0, &error);
-        r = place_of(fd, &view->root);
-        if (r) {
-                fd_close(fd);
-                return error_trace(r);
+        view->own_root = has_own_root(call);
+        if (!view->own_root) {
+                fd = call->kernel->open_proc(call->kernel->data, call->tid, "root", O_PATH | O_DIRECTORY);
+                if (fd < 0)
+                        return missing_entry(call, fd, 0, &error);
+                r = place_of(fd, &view->root);
+                if (r) {
+                        fd_close(fd);
+                        return error_trace(r);
+                }
+                view->root_fd = fd;
         }
-        fd_close(view->root_fd);
-        view->root_fd = fd;
-        view->own_root = is_own_root(&view->root);
         view->own_root_known = true;
         return 0;
+}
+
+int view_root(const struct call *call) {
+        return call->view.own_root ? own_root.fd : call->view.root_fd;
 }
 
 static int open_cwd(struct call *call) {
@@ -500,7 +516,7 @@ static int resolve(struct call *call, int dirfd, const char *path, unsigned flag
         if (path[0] == 0)
                 return resolve_empty(call, base.fd, flags, ret);
         if (!from_dirfd)
-                base.fd = call->view.root_fd;
+                base.fd = view_root(call);
         base.scope = scope_for(call, path, scope);
         base.wanted = scope;
         r = authority_assume(call);

@@ -22,7 +22,7 @@ struct place {
 
 /* Opened when first needed, closed with the call. */
 struct view {
-        int root_fd; /* /proc/TID/root, O_PATH; -1: not yet */
+        int root_fd; /* /proc/TID/root, O_PATH; -1: not yet, or own_root: view_root() */
         int cwd_fd;
         uint32_t tgid; /* 0: not yet */
         bool own_root; /* the task's root is ours, in the same mount namespace */
@@ -93,6 +93,9 @@ int view_link(struct call *call, int fd, const char *text, size_t n, char **ret)
  * description. *ret_fd is owned by the caller. CALL_E_GONE, or 0 with -1 and *ret_error = EBADF; -EPERM
  * where we may not. */
 int view_take_fd(struct call *call, int fd, int *ret_fd, int *ret_error);
+
+/* The task's root, O_PATH and borrowed, after a path was resolved. */
+int view_root(const struct call *call);
 
 uint32_t view_tgid(struct call *call); /* thread group; 0 when gone */
 

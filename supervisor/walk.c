@@ -71,14 +71,24 @@ static void walk_cleanup(struct walk *walk) {
         free(walk->rest);
 }
 
-int place_of(int fd, struct place *ret) {
+static int place_at(int fd, const char *path, struct place *ret) {
         struct statx stx;
 
-        if (statx(fd, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &stx) < 0)
-                return error_origin(-errno);
+        if (statx(fd, path, AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &stx) < 0)
+                return -errno;
         *ret = (struct place){ stx.stx_dev_major, stx.stx_dev_minor, stx.stx_ino,
                                stx.stx_mask & STATX_MNT_ID ? stx.stx_mnt_id : 0 };
         return 0;
+}
+
+int place_of(int fd, struct place *ret) {
+        int r = place_at(fd, "", ret);
+
+        return r ? error_origin(r) : 0;
+}
+
+int place_of_path(const char *path, struct place *ret) {
+        return place_at(AT_FDCWD, path, ret);
 }
 
 bool place_same(const struct place *a, const struct place *b) {
@@ -627,7 +637,7 @@ static int run(struct walk *walk, struct resolved *ret) {
 
 /* Where ".." and "/" end: the task's root, or what it scoped the lookup to. */
 static int set_top(struct walk *walk, int base_fd) {
-        walk->top_fd = walk->call->view.root_fd;
+        walk->top_fd = view_root(walk->call);
         walk->top = walk->call->view.root;
         if (!(walk->scope & (RESOLVE_BENEATH | RESOLVE_IN_ROOT)))
                 return 0;

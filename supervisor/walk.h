@@ -17,6 +17,7 @@ struct call;
 
 /* What place fd is. 0 or -errno. */
 int place_of(int fd, struct place *ret);
+int place_of_path(const char *path, struct place *ret);
 bool place_same(const struct place *a, const struct place *b);
 
 /* What the file system of fd means for us; st is of fd. */

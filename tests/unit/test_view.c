@@ -606,7 +606,15 @@ Test(view, nothing_stays_open) {
                 "d/file",  "link",   "loop/x",    "/proc/self/fd/40/x", "/proc/self/fd/44/file",
                 "nothing", "plain/", "dangling2", "/dev/fd/90",         "slash/.."
         };
-        size_t before = count_fds();
+        struct call first = call_of(pid);
+        struct resolved root;
+        size_t before;
+
+        /* Our own root is opened once and kept. */
+        cr_assert_eq(view_resolve(&first, AT_FDCWD, "/", 0, &root), 0);
+        resolved_deinit(&root);
+        view_deinit(&first.view);
+        before = count_fds();
 
         for (unsigned flags = 0; flags < 8; flags++)
                 for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
