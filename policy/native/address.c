@@ -47,6 +47,8 @@ struct parts {
 static int split(const char *text, struct parts *ret, char *error, size_t n_error) {
         const char *begin = text, *end;
 
+        if (*text == '/' || *text == '@')
+                return wrong(error, n_error, "\"%s\": a Unix address is written \"unix:%s\"", text, text);
         *ret = (struct parts){ .bracketed = *text == '[' };
         if (ret->bracketed) {
                 begin++;

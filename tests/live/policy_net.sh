@@ -291,6 +291,20 @@ S
   same "nginx ends well" 0 $? nginx.out
 fi
 
+# ---- the tests of Python's own socket module ----
+python=${CALLGATE_TEST_PYTHON:-/usr/bin/python3}
+if "$python" -c 'import test.test_socket' 2>/dev/null; then
+  outcomes() { grep -aE '\.\.\. (ok|FAIL|ERROR|skipped)' "$1" | sed 's/ (.*) \.\.\./ .../' | sort; }
+  for suite in test_socket test_asyncio.test_sock_lowlevel test_asyncio.test_unix_events; do
+    LIMIT=120 limited "$python" -m test -v -i '*VSOCK*' -i '*Timeout*' $suite >suite.native 2>&1
+    LIMIT=240 limited "$callgate" run -q --policy identity.yaml -- "$python" -m test -v -i '*VSOCK*' -i '*Timeout*' $suite >suite.identity 2>&1
+    outcomes suite.native >outcomes.native
+    outcomes suite.identity >outcomes.identity
+    same_file "$suite: outcomes" outcomes.native outcomes.identity
+    [ "$(grep -c 'ok$' outcomes.native)" -gt 20 ] && pass || fail "$suite: runs" suite.native
+  done
+fi
+
 # ---- waiting ----
 # A full queue of a listener is a hole: what connects to it waits.
 cat >hole.py <<'P'

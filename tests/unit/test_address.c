@@ -167,6 +167,8 @@ Test(address, what_is_wrong_is_said) {
         } wrongs[] = {
                 { "", "no IPv4 address" },
                 { "localhost:80", "not looked up" },
+                { "/run/x.sock", "\"unix:/run/x.sock\"" },
+                { "@x", "\"unix:@x\"" },
                 { "10.0.0.1/8", "\"/32\" is one address" },
                 { "10.0.0.0/33", "up to 32" },
                 { "10.0.0.0/", "up to 32" },
