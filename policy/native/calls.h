@@ -78,6 +78,9 @@ struct policy_emulation {
                                   arguments */
         const char *authority; /* word that `authority:` of the policy must hold; NULL: none needed */
         const struct policy_emulation_when *when; /* NULL: no rows */
+        /* Calls without which the pretence would show: a rule has them all, and none above it takes them
+         * away. NULL: it can do without any. */
+        const char *needs;
 };
 extern const struct policy_emulation policy_emulations[];
 extern const size_t policy_emulations_n;

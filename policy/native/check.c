@@ -13,8 +13,10 @@
 #include "base/error.h"
 #include "policy/native/address.h"
 #include "policy/native/calls.h"
+#include "policy/native/compile.h"
 #include "policy/native/facts.h"
 #include "policy/native/pattern.h"
+#include "syscalls/names.h"
 
 #include <ctype.h>
 #include <stdarg.h>
@@ -259,6 +261,42 @@ static bool has_authority(const struct policy *policy, const char *word) {
         return false;
 }
 
+/* Do the rules above leave the call to this one, on every architecture of this machine? */
+static bool reaches(const struct policy_check *check, const char *call) {
+        const struct arch *archs[5] = { arch_native() };
+        size_t n = 1 + arch_siblings(archs[0], archs + 1);
+        const char *reason;
+
+        for (size_t i = 0; i < n; i++)
+                if (syscall_number(archs[i], call) >= 0 &&
+                    policy_layer(check->policy, check->rule, archs[i], call, &reason) == POLICY_UNREACHED)
+                        return false;
+        return true;
+}
+
+static void check_needs(struct policy_check *check, const struct policy_rule *rule) {
+        const struct policy_emulation *emulation = rule->emulation;
+        struct calls missing = { 0 }, taken = { 0 };
+        char names[512], *save = NULL;
+
+        snprintf(names, sizeof(names), "%s", emulation->needs ? emulation->needs : "");
+        for (char *name = strtok_r(names, " ", &save); name; name = strtok_r(NULL, " ", &save)) {
+                if (!policy_rule_covers(rule, name))
+                        missing.names[missing.n++] = name;
+                else if (!reaches(check, name))
+                        taken.names[taken.n++] = name;
+        }
+        if (missing.n)
+                refuse(check, "syscalls",
+                       "without %s the emulation %s would not be consistent; leave \"syscalls\" out",
+                       listed(&missing), emulation->name);
+        if (taken.n)
+                refuse(check, "do.emulate",
+                       "the emulation %s would not be consistent, since rules above decide %s already; move "
+                       "the rule up",
+                       emulation->name, listed(&taken));
+}
+
 static void check_emulate(struct policy_check *check, const struct policy_rule *rule) {
         const struct policy_emulation *emulation = rule->emulation;
         struct calls calls = { 0 };
@@ -277,6 +315,7 @@ static void check_emulate(struct policy_check *check, const struct policy_rule *
                        "on "
                        "arguments out",
                        emulation->name);
+        check_needs(check, rule);
         if (emulation->authority && !has_authority(check->policy, emulation->authority))
                 refuse(check, "do.emulate",
                        "%s does more than the program may by itself; if that is meant, write \"authority: "

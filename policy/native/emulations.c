@@ -193,7 +193,8 @@ const struct policy_emulation policy_emulations[] = {
           NULL, interfaces_when },
         { "signals", "kill and its siblings reach processes of the session only",
           "kill tkill tgkill rt_sigqueueinfo rt_tgsigqueueinfo pidfd_send_signal", no_options, false, NULL },
-        { "time", "another date", time_calls, time_options, true, NULL, time_when },
+        { "time", "another date", time_calls, time_options, true, NULL, time_when,
+          "clock_gettime clock_gettime64 gettimeofday time arch_prctl set_thread_area set_tid_address" },
         { "mount", "mount and umount pretended, or done where allowed", "mount umount umount2",
           mount_options, false, NULL },
 };

@@ -48,6 +48,11 @@ Test(native_check, what_cannot_hold) {
                   "did you mean O_CREAT?" },
                 { "{syscalls: openat, where: {args: {flags: SOCK_STREAM}}, do: log}", "where.args.flags",
                   "SOCK_STREAM" },
+                /* pretences that would show */
+                { "{syscalls: [time, clock_gettime], do: {emulate: {time: {offset: 1h}}}}", "syscalls",
+                  "arch_prctl" },
+                { "{do: {emulate: {time: {offset: 1h}}}, where: {args: {clockid: 0}}}", "where.args",
+                  "consistent" },
                 /* what is done */
                 { "{syscalls: open, do: {redirect: '10.0.0.1:5'}}", "do.redirect", "begins with '/'" },
                 { "{syscalls: connect, do: {redirect: /etc/x}}", "do.redirect", "takes an address" },
@@ -123,4 +128,19 @@ Test(native_check, authority_is_asked_for) {
                         known = !strcmp(policy_authorities[k], policy_emulations[i].authority);
                 cr_expect(known, "%s", policy_emulations[i].name);
         }
+}
+
+Test(native_check, rules_above_that_give_a_pretence_away) {
+        struct diags diags;
+
+        cr_assert_eq(
+                read_rule("{syscalls: arch_prctl, do: log}, {do: {emulate: {time: {offset: 1h}}}}", &diags),
+                POLICY_E_INVALID);
+        cr_assert_not_null(strstr(diags.items[0].text, "move the rule up"), "%s", diags.items[0].text);
+        diags_deinit(&diags);
+        cr_assert_eq(
+                read_rule("{syscalls: clock_settime, do: {errno: 0}}, {do: {emulate: {time: {offset: 1h}}}}",
+                          &diags),
+                0);
+        diags_deinit(&diags);
 }
