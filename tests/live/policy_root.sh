@@ -190,6 +190,7 @@ same "kept: packed in another" 0 $? err
 in_new_directory fr limited fakeroot sh ../unpack.sh >/dev/null 2>&1
 same_file "kept: as fakeroot does in one" <(list fr/again.tar) <(list kept/again.tar)
 keep rm -rf kept
+same "kept: nothing after the last is gone" "end 0" "$(tail -1 state)"
 echo nonsense >broken
 limited "$callgate" run -q --policy root.yaml --state "$work/broken" -- touch ran 2>err
 same "a broken state" 125 $? err
