@@ -411,13 +411,68 @@ static bool ends_in_slash(const char *path) {
         return path[0] && path[strlen(path) - 1] == '/' && split(path, directory, name, &slash);
 }
 
+/* Neither "." nor ".." nor a slash more than it takes: without symbolic links on the way such a path is
+ * canonical. */
+static bool is_plain(const char *path) {
+        for (const char *at = path; *at; at += strcspn(at, "/")) {
+                if (*at == '/' && at++ > path && at[-2] == '/')
+                        return false;
+                if (*at == '/' || *at == 0)
+                        return false;
+                if (at[0] == '.' &&
+                    (at[1] == '/' || at[1] == 0 || (at[1] == '.' && (at[2] == '/' || at[2] == 0))))
+                        return false;
+        }
+        return true;
+}
+
+static int text_of(struct call *call, int fd, const char *path, bool canonical, unsigned flags, char **ret) {
+        if (flags & RESOLVE_NO_TEXT)
+                return 0;
+        if (!canonical)
+                return view_path(call, fd, ret);
+        *ret = strdup(path);
+        return *ret ? 0 : error_origin(-ENOMEM);
+}
+
+/*
+ * Most paths have no links in them, and that can be asked for: then the path is its own canonical text, and
+ * what is missing is missing for everybody. *ret_fd -1 and *ret_error 0: there are links, ask again.
+ */
+static int open_without_links(struct call *call, const struct base *base, const char *path, unsigned flags,
+                              int *ret_fd, int *ret_error) {
+        struct base strict = { base->fd, base->scope | RESOLVE_NO_SYMLINKS, base->wanted };
+        int r;
+
+        *ret_fd = -1;
+        *ret_error = 0;
+        if (!is_plain(path))
+                return 0;
+        r = fast_open(call, &strict, path, flags & RESOLVE_FOLLOW ? 0 : O_NOFOLLOW, ret_fd, ret_error);
+        if (r == FAST_E_WALK && *ret_error == ELOOP) {
+                *ret_error = 0;
+                return 0;
+        }
+        return r;
+}
+
 static int fast_object(struct call *call, const struct base *base, const char *path, unsigned flags,
                        struct resolved *ret) {
         cleanup_fd int fd = -1;
         enum file_system file_system;
         struct stat st;
-        int error, r = fast_open(call, base, path, flags & RESOLVE_FOLLOW ? 0 : O_NOFOLLOW, &fd, &error);
+        bool canonical;
+        int error, r = open_without_links(call, base, path, flags, &fd, &error);
 
+        if (r)
+                return r;
+        canonical = path[0] == '/' && (fd >= 0 || error);
+        if (fd < 0 && !error)
+                r = fast_open(call, base, path, flags & RESOLVE_FOLLOW ? 0 : O_NOFOLLOW, &fd, &error);
+        else if (error && (flags & RESOLVE_NO_PARENT) && (canonical || (flags & RESOLVE_NO_TEXT))) {
+                ret->error = error;
+                return text_of(call, -1, path, canonical, flags, &ret->path);
+        }
         if (r)
                 return r;
         if (fd < 0)
@@ -428,11 +483,9 @@ static int fast_object(struct call *call, const struct base *base, const char *p
         if (file_system == FILE_SYSTEM_PROC)
                 return FAST_E_WALK;
         ret->remote = file_system == FILE_SYSTEM_REMOTE;
-        if (!(flags & RESOLVE_NO_TEXT)) {
-                r = view_path(call, fd, &ret->path);
-                if (r)
-                        return r == -ENAMETOOLONG ? FAST_E_WALK : error_trace(r);
-        }
+        r = text_of(call, fd, path, canonical, flags, &ret->path);
+        if (r)
+                return r == -ENAMETOOLONG ? FAST_E_WALK : error_trace(r);
         ret->mode = st.st_mode;
         ret->rdev = st.st_rdev;
         ret->slash = ends_in_slash(path);

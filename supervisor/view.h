@@ -34,11 +34,12 @@ struct view {
 void view_deinit(struct view *view);
 
 enum resolve_flag {
-        RESOLVE_FOLLOW = 1u << 0,  /* a symbolic link in the last place is followed */
-        RESOLVE_PARENT = 1u << 1,  /* only the parent is wanted: the call makes or removes the name. The
-                                      object  is not looked at: fd is -1, error 0 where there is a parent */
-        RESOLVE_EMPTY = 1u << 2,   /* an empty path means the descriptor itself (AT_EMPTY_PATH) */
-        RESOLVE_NO_TEXT = 1u << 3, /* nobody wants path: NULL is fine */
+        RESOLVE_FOLLOW = 1u << 0,    /* a symbolic link in the last place is followed */
+        RESOLVE_PARENT = 1u << 1,    /* only the parent is wanted: the call makes or removes the name. The
+                                        object  is not looked at: fd is -1, error 0 where there is a parent */
+        RESOLVE_EMPTY = 1u << 2,     /* an empty path means the descriptor itself (AT_EMPTY_PATH) */
+        RESOLVE_NO_TEXT = 1u << 3,   /* nobody wants path: NULL is fine */
+        RESOLVE_NO_PARENT = 1u << 4, /* nobody makes what is missing: parent_fd may be -1 */
 };
 
 /* Where a path leads. */

@@ -214,6 +214,8 @@ static unsigned lookup_of(const struct path_row *row, size_t i, uint64_t flags) 
 
         if (i > 0)
                 return lookup;
+        if (row->style != FLAGS_OPEN && strcmp(row->call, "creat") != 0)
+                lookup |= RESOLVE_NO_PARENT;
         switch (row->style) {
         case FLAGS_AT:
                 if (flags & AT_SYMLINK_NOFOLLOW)
@@ -228,6 +230,8 @@ static unsigned lookup_of(const struct path_row *row, size_t i, uint64_t flags) 
                         lookup |= RESOLVE_EMPTY;
                 break;
         case FLAGS_OPEN:
+                if (!(flags & O_CREAT))
+                        lookup |= RESOLVE_NO_PARENT;
                 if ((flags & O_NOFOLLOW) || ((flags & O_CREAT) && (flags & O_EXCL) && !(flags & O_PATH)))
                         lookup &= ~(unsigned)RESOLVE_FOLLOW;
                 break;
