@@ -367,12 +367,49 @@ static int read_link(struct walk *walk, int fd, const char *name, char text[PATH
         return 0;
 }
 
+/*
+ * Where we stand is below another process's directory of a procfs, and that process is outside of the task's
+ * user namespace. Then it is closed to the task, though not to us: we may be outside as well, with the same
+ * user. (Of namespaces that the task itself made below its own too much is refused.)
+ */
+static bool stands_outside(struct walk *walk) {
+        const struct kernel *kernel = walk->call->kernel;
+        char own[64], task[64], other[64];
+        ssize_t n_own = readlink("/proc/self/ns/user", own, sizeof(own)), n_other;
+        long n_task = kernel->read_link(kernel->data, walk->call->tid, "ns/user", task, sizeof(task));
+
+        if (n_own < 0 || (n_own == n_task && memcmp(own, task, (size_t)n_own) == 0))
+                return false;
+        n_other = readlinkat(walk->fd, "ns/user", other, sizeof(other));
+        if (n_other < 0)
+                n_other = readlinkat(walk->fd, "../ns/user", other, sizeof(other));
+        return n_other != n_task || n_task < 0 || memcmp(other, task, (size_t)n_task) != 0;
+}
+
+/* What of a process is for those only who might trace it. */
+static bool is_private(const char *name) {
+        static const char *const names[] = { "auxv",      "clear_refs",   "cwd",         "environ",
+                                             "exe",       "fd",           "fdinfo",      "io",
+                                             "map_files", "maps",         "mem",         "ns",
+                                             "numa_maps", "pagemap",      "personality", "root",
+                                             "smaps",     "smaps_rollup", "stack",       "syscall" };
+
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+                if (strcmp(names[i], name) == 0)
+                        return true;
+        return false;
+}
+
 /* Where a magic link leads; *ret_fd is the object. */
 static int jump(struct walk *walk, const char *name, int *ret_fd, int *ret_error) {
         int r;
 
         if (walk->scope & (RESOLVE_NO_MAGICLINKS | RESOLVE_BENEATH | RESOLVE_IN_ROOT)) {
                 *ret_error = walk->scope & RESOLVE_NO_MAGICLINKS ? ELOOP : EXDEV;
+                return 0;
+        }
+        if (!walk->own && stands_outside(walk)) {
+                *ret_error = EACCES;
                 return 0;
         }
         r = walk_open(walk->call, walk->fd, name, O_PATH, 0, ret_fd, ret_error);
@@ -538,6 +575,8 @@ static int take(struct walk *walk, const char *name, bool last, struct resolved 
                 return end_with_parent(walk, name, ENOENT, ret);
         if (!error)
                 error = leaves_mount(walk, fd);
+        if (!error && walk->proc && !walk->own && is_private(name) && stands_outside(walk))
+                error = EACCES;
         if (error)
                 return end_with_error(walk, name, error, ret);
         if (fstat(fd, &st) < 0)

@@ -41,7 +41,7 @@ static void read_to(struct policy_reader *reader, const json_t *value, void *to)
         if (*text != '/')
                 policy_bad(reader, "%s is not absolute; it begins with '/' as the program sees it",
                            reader_quote(text, shown, sizeof(shown)));
-        else if (text[strspn(text, "/")] == '\0')
+        else if (text[strspn(text, "/")] == '\0' && mount->kind != POLICY_OVERLAY)
                 policy_bad(reader, "the root cannot be replaced; name what is in it");
         for (const char *at = text; (at = strstr(at, "/..")); at += 3)
                 if (!at[3] || at[3] == '/') {

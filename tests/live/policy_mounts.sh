@@ -177,6 +177,25 @@ absent "changes can be removed" changes
 run overlay.yaml -- true 2>err.text
 has "and all is as before" err.text "tree: nothing changed"
 
+# The original is not to be had through processes outside (root has other ways: docs/SECURITY.md), also not by the
+# hands of a supervisor that carries the calls out and might look at them.
+if ! is_root; then
+  policy carried.yaml "overlays: [{ path: $work/tree, changes: ./changes }]"
+  sed -i 's/- { syscalls: .*/- do: { emulate: identity }/' carried.yaml
+  cat >outside.sh <<S
+echo changed >tree/Makefile
+for file in root$work/tree/Makefile cwd/tree/Makefile fd/0 environ mem; do
+  head -c 1 /proc/\$PPID/\$file >/dev/null 2>&1 && echo "got \$file"
+  (cd /proc/\$PPID && head -c 1 \$file >/dev/null 2>&1) && echo "got ./\$file"
+done
+cat /proc/\$PPID/comm /proc/\$\$/root$work/tree/Makefile /proc/self/cwd/tree/Makefile
+S
+  for file in overlay.yaml carried.yaml; do
+    same "$file: processes outside are closed" "callgate changed changed" "$(run $file -q -- sh outside.sh 2>err.text | xargs)" err.text
+  done
+  rm -rf changes
+fi
+
 # Nothing of it outside: no mount is left.
 same "no mount is left" "" "$(grep -F "$work" /proc/self/mountinfo)"
 
