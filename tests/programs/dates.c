@@ -50,6 +50,24 @@ static struct timespec date_in(long ms) {
 
 /* ---- reading ---- */
 
+/* The page at a fixed address that programs called before there was a vDSO; machines may have it turned off.
+ */
+static void read_legacy(void) {
+#ifdef __x86_64__
+        long (*legacy_time)(long *) = (long (*)(long *))0xffffffffff600400;
+        FILE *maps = fopen("/proc/self/maps", "r");
+        char line[512];
+        int found = 0;
+
+        while (maps && fgets(line, sizeof(line), maps))
+                found |= strstr(line, "x") && strstr(line, "[vsyscall]");
+        if (maps)
+                fclose(maps);
+        if (found)
+                printf("vsyscall %ld\n", legacy_time(NULL));
+#endif
+}
+
 static void read_all(void) {
         static const struct {
                 const char *name;
@@ -74,6 +92,7 @@ static void read_all(void) {
         memset(words, 0, sizeof(words));
         syscall(SYS_gettimeofday, words, NULL);
         printf("gettimeofday-call %lld\n", (long long)words[0]);
+        read_legacy();
         adjtimex(&timex);
         printf("adjtimex %lld\n", (long long)timex.time.tv_sec);
 #ifdef SYS_clock_gettime64
