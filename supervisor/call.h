@@ -85,6 +85,7 @@ struct call {
         bool address_given;
         int address_error; /* what the kernel would say of the address; 0: nothing */
         bool address_path; /* it is a Unix path, and leads to paths[0] */
+        uint64_t sent;     /* bytes of a stream that went before the rest became a worker's */
         char program[512]; /* POLICY_FACT_PROGRAM */
         struct view view;
         bool matched; /* the verdict stands; set before an emulator runs */

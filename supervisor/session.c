@@ -444,7 +444,11 @@ static int session_step_policed(struct session *session, struct call *call) {
         if (r == CALL_E_SLOW) {
                 if (workers_add(session->workers, call) == 0)
                         return 0;
-                answer_errno(call, EAGAIN);
+                /* What went already is the result, and not to be sent again. */
+                if (call->sent > 0)
+                        answer_value(call, (int64_t)call->sent);
+                else
+                        answer_errno(call, EAGAIN);
                 call_note_answer(call);
                 r = 0;
         }

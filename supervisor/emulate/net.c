@@ -35,14 +35,17 @@ static bool connect_waits(const struct net_socket *socket) {
 }
 
 /* -1 and errno, as the call. *ret is only filled after a return of 0. */
-static int connect_as_task(struct call *call, int fd, const struct net_destination *to, int *ret) {
-        int r = authority_assume(call), error;
+static int connect_as_task(struct call *call, const struct net_socket *socket,
+                           const struct net_destination *to, int *ret) {
+        bool as_task = net_asks_who(socket);
+        int r = as_task ? authority_assume(call) : target_confirm(call), error;
 
         if (r)
                 return r;
-        *ret = connect(fd, &to->any, (socklen_t)to->n);
+        *ret = connect(socket->fd, &to->any, (socklen_t)to->n);
         error = errno;
-        authority_return(call);
+        if (as_task)
+                authority_return(call);
         errno = error;
         return 0;
 }
@@ -57,7 +60,7 @@ static int connect_substitute(struct call *call, const struct net_socket *socket
                 return CALL_E_SLOW;
         r = net_substitute(call, socket, to->any.sa_family, &substitute);
         if (!r)
-                r = connect_as_task(call, substitute.fd, to, &result);
+                r = connect_as_task(call, &substitute, to, &result);
         if (r)
                 return r;
         if (result < 0)
@@ -82,7 +85,7 @@ static int connect_for_task(struct call *call) {
         if (!r && connect_waits(&socket) && !call->may_wait)
                 return CALL_E_SLOW;
         if (!r)
-                r = connect_as_task(call, socket.fd, &to, &result);
+                r = connect_as_task(call, &socket, &to, &result);
         if (!r)
                 r = net_remember(call, NET_CONNECT, &socket, result == 0 || errno == EINPROGRESS);
         return r ? r : answer_result(call, result);

@@ -43,6 +43,11 @@ struct net_socket {
         int domain, type;
         bool blocking; /* O_NONBLOCK is not set; a hint, since other tasks may change it */
 };
+/* Does the kernel look at who calls when this socket connects or sends without control data? For Internet
+ * addresses it does not. */
+static inline bool net_asks_who(const struct net_socket *socket) {
+        return socket->domain != AF_INET && socket->domain != AF_INET6;
+}
 /* Number fd of the task. NET_E_ANSWERED: EBADF or ENOTSOCK. */
 int net_take(struct call *call, int fd, struct net_socket *ret);
 static inline void net_socket_cleanup(struct net_socket *socket) {

@@ -5,8 +5,7 @@
  *
  * A message of a datagram socket is sent whole. A stream's bytes are copied and sent in pieces, and what was
  * sent so far is the result when something stops them: as natively. What may block is tried with
- * MSG_DONTWAIT first, or is done by a worker from the beginning: bytes of a stream that are half gone cannot
- * be begun again.
+ * MSG_DONTWAIT first; what is left is a worker's, who begins where the bytes of a stream ended.
  */
 
 #include "supervisor/emulate/net_message.h"
@@ -61,6 +60,7 @@ static int send_bytes(const struct sending *sending, char *bytes, size_t n, uint
         struct iovec vector = { bytes, n };
         struct msghdr header = { .msg_iov = &vector, .msg_iovlen = 1 };
         int flags = sending->flags | extra_flags | MSG_NOSIGNAL, error, r;
+        bool as_task;
 
         if (sending->to->n >= 0) {
                 header.msg_name = (void *)(uintptr_t)&sending->to->any;
@@ -75,7 +75,8 @@ static int send_bytes(const struct sending *sending, char *bytes, size_t n, uint
                 flags &= ~(MSG_OOB | MSG_EOR);
         if (done > 0)
                 flags &= ~MSG_FASTOPEN;
-        r = sending->as_ourselves ? target_confirm(sending->call) : authority_assume(sending->call);
+        as_task = !sending->as_ourselves && (net_asks_who(sending->socket) || sending->control->n > 0);
+        r = as_task ? authority_assume(sending->call) : target_confirm(sending->call);
         if (r)
                 return r;
         /* An address of no length is none to sendmsg, and a wrong one to sendto. */
@@ -84,7 +85,7 @@ static int send_bytes(const struct sending *sending, char *bytes, size_t n, uint
         else
                 *ret = sendmsg(sending->socket->fd, &header, flags);
         error = errno;
-        if (!sending->as_ourselves)
+        if (as_task)
                 authority_return(sending->call);
         errno = error;
         return 0;
@@ -133,7 +134,7 @@ static int send_datagram(const struct sending *sending, int extra_flags, long *r
 }
 
 static int send_stream(const struct sending *sending, int extra_flags, long *ret) {
-        uint64_t n = sending->message->n, done = 0;
+        uint64_t n = sending->message->n, done = sending->call->sent < n ? sending->call->sent : n;
         /* Each zero-copy send of ours would be reported on its own: what does not fit in one is not sent. */
         bool zero_copy = sending->flags & MSG_ZEROCOPY;
         size_t limit = zero_copy ? ZEROCOPY_MAX : PIECE;
@@ -169,13 +170,20 @@ static int send_stream(const struct sending *sending, int extra_flags, long *ret
 
 /* Sends without blocking the session: CALL_E_SLOW where it would have to wait. */
 static int send_message(struct sending *sending, long *ret) {
-        bool stream = sending->socket->type == SOCK_STREAM, may_wait = sending->call->may_wait;
+        struct call *call = sending->call;
+        bool stream = sending->socket->type == SOCK_STREAM, may_wait = call->may_wait;
         bool waits = sending->socket->blocking && !(sending->flags & MSG_DONTWAIT);
         int extra = may_wait && waits ? 0 : MSG_DONTWAIT, r;
 
-        if (stream && waits && !may_wait)
+        /* Of a batch no message may be half sent. */
+        if (stream && waits && !may_wait &&
+            (sending->message->n > PIECE || strcmp(call->name, "sendmmsg") == 0))
                 return CALL_E_SLOW;
         r = stream ? send_stream(sending, extra, ret) : send_datagram(sending, extra, ret);
+        if (!r && stream && waits && !may_wait && *ret >= 0 && (uint64_t)*ret < sending->message->n) {
+                call->sent = (uint64_t)*ret;
+                return CALL_E_SLOW;
+        }
         if (!r && *ret < 0 && errno == EAGAIN && waits && !may_wait)
                 return CALL_E_SLOW;
         if (!r && *ret < 0 && errno == EPIPE)

@@ -24,6 +24,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define PATH_OFFSET offsetof(struct sockaddr_un, sun_path)
@@ -315,6 +316,44 @@ static void binds(void) {
         close(server);
 }
 
+/* Blocking sends to a reader that takes its time: all of it, in order. */
+static void whole(int family, size_t n) {
+        char *bytes = malloc(n);
+        int port, server = listener(&port), pair[2];
+        struct sockaddr_in to = in4("127.0.0.1", port);
+        size_t got = 0, wrong = 0;
+        ssize_t r;
+
+        for (size_t i = 0; i < n; i++)
+                bytes[i] = (char)(i * 7 >> 3);
+        if (family == AF_UNIX) {
+                socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
+        } else {
+                pair[0] = socket(AF_INET, SOCK_STREAM, 0);
+                connect(pair[0], (struct sockaddr *)&to, sizeof(to));
+                pair[1] = accept(server, NULL, NULL);
+        }
+        fflush(stdout);
+        if (fork() == 0) {
+                close(pair[1]);
+                printf("family %d, %zu bytes", family, n);
+                say("", sendto(pair[0], bytes, n, 0, NULL, 0));
+                _exit(0);
+        }
+        close(pair[0]);
+        usleep(50000);
+        while ((r = read(pair[1], bytes, n < 50000 ? n : 50000)) > 0) {
+                for (ssize_t i = 0; i < r; i++)
+                        wrong += bytes[i] != (char)((got + (size_t)i) * 7 >> 3);
+                got += (size_t)r;
+        }
+        wait(NULL);
+        printf("read %zu, %zu wrong\n", got, wrong);
+        close(pair[1]);
+        close(server);
+        free(bytes);
+}
+
 static void sends(void) {
         int port, server = listener(&port), fd, peer, pair[2], received;
         struct sockaddr_in to = in4("127.0.0.1", 0), right;
@@ -556,5 +595,9 @@ int main(void) {
         sends();
         messages();
         batches();
+        for (size_t n = 1; n < 8000000; n = n * 6 + 11) {
+                whole(AF_UNIX, n);
+                whole(AF_INET, n);
+        }
         return 0;
 }
