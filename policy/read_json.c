@@ -491,7 +491,9 @@ const char *json_show(const json_t *value, char *buf, size_t size) {
         } else if (json_is_integer(value)) {
                 snprintf(buf, size, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
         } else if (json_is_real(value)) {
-                snprintf(buf, size, "%.17g", json_real_value(value));
+                snprintf(buf, size, "%.15g", json_real_value(value));
+                if (strtod(buf, NULL) != json_real_value(value))
+                        snprintf(buf, size, "%.17g", json_real_value(value));
         } else {
                 snprintf(buf, size, "%s",
                          json_is_object(value)  ? "an object"

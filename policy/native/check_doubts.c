@@ -44,7 +44,45 @@ static const char *listed(struct names *names) {
         return policy_check_list(names->items, names->n, names->text, sizeof(names->text));
 }
 
+static bool same_texts(struct policy_pattern *const *a, size_t n_a, struct policy_pattern *const *b,
+                       size_t n_b) {
+        if (n_a != n_b)
+                return false;
+        for (size_t i = 0; i < n_a; i++) {
+                bool found = false;
+
+                for (size_t k = 0; k < n_b && !found; k++)
+                        found = !strcmp(pattern_text(a[i]), pattern_text(b[k]));
+                if (!found)
+                        return false;
+        }
+        return true;
+}
+
 /* ---- reach ---- */
+
+/* Nothing but the path decides whether the rule holds, and then it is the last word. */
+static bool by_path_alone(const struct policy_rule *rule) {
+        const struct policy_where *where = &rule->where;
+
+        return rule->action != POLICY_DELAY && where->n_paths && !where->n_args && !where->n_addresses &&
+               !where->n_programs && !where->n_uids && !where->n_gids && !where->caps_set &&
+               !where->n_labels && !where->architectures_set && !where->above_set;
+}
+
+/* By a rule above on the same paths: registers do not tell that. */
+static bool path_is_decided(const struct policy_check *check, const struct policy_rule *rule,
+                            const char *call) {
+        for (size_t i = 0; rule->where.n_paths && i < check->rule; i++) {
+                const struct policy_rule *above = &check->policy->rules[i];
+
+                if (by_path_alone(above) && policy_rule_covers(above, call) &&
+                    same_texts(rule->where.paths, rule->where.n_paths, above->where.paths,
+                               above->where.n_paths))
+                        return true;
+        }
+        return false;
+}
 
 static void check_reach(struct policy_check *check, const struct policy_rule *rule) {
         const struct arch *archs[5] = { arch_native() };
@@ -66,16 +104,20 @@ static void check_reach(struct policy_check *check, const struct policy_rule *ru
                         can |= layer == POLICY_IN_KERNEL || layer == POLICY_NOTIFIED;
                         blocked |= layer == POLICY_UNREACHED;
                 }
+                if (can && path_is_decided(check, rule, rule->calls[i])) {
+                        can = false;
+                        blocked = true;
+                }
                 reached |= can;
                 if (can || !known)
                         continue;
                 add(blocked ? &unreached : &never, rule->calls[i]);
         }
-        if (unreached.n)
+        /* A rule for a family below one for some of its calls is how exceptions are written. */
+        if (unreached.n && !reached)
                 warn(check, "policy-unreachable", "",
-                     "%s%s: the rules above decide %s already; move the rule up, or narrow theirs",
-                     reached ? "never reached for " : "never reached, for ", listed(&unreached),
-                     unreached.n == 1 ? "it" : "them");
+                     "never reached: the rules above decide %s already; move the rule up, or narrow theirs",
+                     listed(&unreached));
         if (never.n)
                 warn(check, "policy-never", "where",
                      "never holds for %s: %s no such argument, constant or caller on this machine; give %s "
@@ -86,21 +128,6 @@ static void check_reach(struct policy_check *check, const struct policy_rule *ru
 }
 
 /* ---- siblings ---- */
-
-static bool same_texts(struct policy_pattern *const *a, size_t n_a, struct policy_pattern *const *b,
-                       size_t n_b) {
-        if (n_a != n_b)
-                return false;
-        for (size_t i = 0; i < n_a; i++) {
-                bool found = false;
-
-                for (size_t k = 0; k < n_b && !found; k++)
-                        found = !strcmp(pattern_text(a[i]), pattern_text(b[k]));
-                if (!found)
-                        return false;
-        }
-        return true;
-}
 
 /* Does another rule speak of this call on the same paths, or on all? */
 static bool spoken_of(const struct policy_check *check, const struct policy_rule *rule, const char *call) {
@@ -221,7 +248,12 @@ static void check_siblings(struct policy_check *check, const struct policy_rule 
                 return;
         missing_families(check, rule, &families, &others);
         net = rule->where.n_addresses;
-        if (others.n)
+        /* Who names several families has thought about the others; what is faked need not be everywhere. */
+        if (others.n && (families.n > 1 || !(rule->action == POLICY_ERRNO || rule->action == POLICY_KILL)))
+                note(check, "policy-siblings-left", "family",
+                     "the calls of %s are left as they are: no rule with %s speaks of them", listed(&others),
+                     net ? "this address" : "this path");
+        else if (others.n)
                 warn(check, "policy-siblings", "family",
                      "what the rule is about can still be reached by the calls of %s, which no rule with %s "
                      "speaks of; \"family: %s\" has them all",
@@ -252,6 +284,26 @@ static void check_advisory(struct policy_check *check, const struct policy_rule 
         else
                 warn(check, "policy-advisory", "advisory",
                      "a program that wants to can get past this rule; it is no protection");
+}
+
+/* What is shown to the person may be something else by the time the kernel reads it. */
+static void check_ask(struct policy_check *check, const struct policy_rule *rule) {
+        struct names calls = { .n = 0 };
+
+        if (rule->action != POLICY_ASK || rule->advisory)
+                return;
+        for (size_t i = 0; i < rule->n_calls; i++) {
+                const struct policy_call *call = policy_call_by_name(rule->calls[i]);
+
+                if (call && !(call->flags & POLICY_CALL_PERFORMED))
+                        add(&calls, call->name);
+        }
+        if (calls.n)
+                warn(check, "policy-ask", "do",
+                     "the path that %s %s shown with can be another one by the time the kernel looks; what "
+                     "is "
+                     "allowed is the call, not the path",
+                     listed(&calls), calls.n == 1 ? "is" : "are");
 }
 
 static void check_mounts(struct policy_check *check) {
@@ -340,6 +392,7 @@ int policy_check_doubts(const struct policy *policy, struct diags *diags) {
                 check_siblings(&check, rule);
                 check_files(&check, rule);
                 check_advisory(&check, rule);
+                check_ask(&check, rule);
         }
         return error_trace(check.r);
 }

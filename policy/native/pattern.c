@@ -521,6 +521,26 @@ static int parse(struct policy_pattern *pattern, char *error, size_t n_error) {
         return find_prefix(pattern, glob);
 }
 
+/* Copies of the right size: what realloc(3) leaves behind a block that it cuts is too small for the next
+ * pattern to be made in, and a thousand patterns would take fifty times their size. */
+static int shrink(struct policy_pattern *pattern) {
+        struct insn *insns = malloc(pattern->n_insns * sizeof(*insns) + 1);
+        struct class *classes = malloc((pattern->n_classes + 1) * sizeof(*classes));
+
+        if (!insns || !classes) {
+                free(insns);
+                free(classes);
+                return error_origin(-ENOMEM);
+        }
+        memcpy(insns, pattern->insns, pattern->n_insns * sizeof(*insns));
+        memcpy(classes, pattern->classes, pattern->n_classes * sizeof(*classes));
+        free(pattern->insns);
+        free(pattern->classes);
+        pattern->insns = insns;
+        pattern->classes = classes;
+        return 0;
+}
+
 int pattern_new(const char *text, struct policy_pattern **ret, char *error, size_t n_error) {
         cleanup_pattern struct policy_pattern *pattern = NULL;
         int r;
@@ -540,12 +560,11 @@ int pattern_new(const char *text, struct policy_pattern **ret, char *error, size
         r = parse(pattern, error, n_error);
         if (r)
                 return error_trace(r);
-        /* A failure to shrink is none. */
+        r = shrink(pattern);
+        if (r)
+                return error_trace(r);
         *ret = pattern;
         pattern = NULL;
-        (*ret)->insns = realloc((*ret)->insns, (*ret)->n_insns * sizeof(struct insn)) ?: (*ret)->insns;
-        (*ret)->classes =
-                realloc((*ret)->classes, ((*ret)->n_classes + 1) * sizeof(struct class)) ?: (*ret)->classes;
         return 0;
 }
 

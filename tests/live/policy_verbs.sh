@@ -173,7 +173,8 @@ python3 - <<'P'
 open("large.yaml", "w").write("rules:\n" + "".join(
     '- { family: files, where: { path: "/a/b%d/**", uid: %d }, do: { errno: EPERM } }\n' % (i, i) for i in range(1000)))
 open("patterns.yaml", "w").write("rules:\n- { syscalls: open, do: log, where: { path: [" + "'~(a{1,99}){1,60}'," * 20000 + "] } }\n")
-names = ["v%d" % i for i in range(9)]
+open("addresses.json", "w").write('{"rules":[{"syscalls":"connect","do":"log","where":{"address":["' +
+    '","'.join(["unix:/a/b/*c"] * 60000) + '"]}}]}')
 open("bomb.yaml", "w").write("variables:\n  v0: xxxxxxxxxx\n" + "".join(
     '  v%d: "%s"\n' % (i, "${v%d}" % (i - 1) * 100) for i in range(1, 9)) +
     'rules:\n- { syscalls: open, do: log, message: "${v7}" }\n')
@@ -181,7 +182,7 @@ open("deep.json", "w").write('{"rules":' + "[" * 100000)
 P
 # A sanitizer reserves more than any limit would leave.
 grep -q __asan_init "$callgate" && memory=unlimited || memory=150000
-for file in large.yaml patterns.yaml bomb.yaml deep.json; do
+for file in large.yaml patterns.yaml addresses.json bomb.yaml deep.json; do
   (ulimit -v $memory; LIMIT=60 limited "$callgate" policy check $file >out 2>&1)
   rc=$?
   if [ $rc -le 2 ]; then pass; else fail "$file: exit $rc" out; fi

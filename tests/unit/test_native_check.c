@@ -144,3 +144,76 @@ Test(native_check, rules_above_that_give_a_pretence_away) {
                 0);
         diags_deinit(&diags);
 }
+
+/* ---- doubts ---- */
+
+/* The ids of what is said of a policy, one after the other. */
+static void doubts_of(const char *rules, char *ret, size_t size) {
+        struct policy *policy = NULL;
+        struct diags diags = DIAGS_INIT;
+        char text[1024];
+        size_t n = 0;
+
+        snprintf(text, sizeof(text), "%s", rules);
+        cr_assert_eq(policy_read(text, strlen(text), NULL, &diags, &policy), 0, "%s: %s", rules,
+                     diags.n ? diags.items[0].text : "");
+        cr_assert_eq(policy_check_doubts(policy, &diags), 0);
+        ret[0] = '\0';
+        for (size_t i = 0; i < diags.n && n < size; i++)
+                n += (size_t)snprintf(ret + n, size - n, "%s%s", i ? " " : "",
+                                      diags.items[i].id ? diags.items[i].id : "-");
+        policy_free(policy);
+        diags_deinit(&diags);
+}
+
+Test(native_check, doubts) {
+        static const struct {
+                const char *rules, *ids;
+        } rows[] = {
+                { "rules: [{syscalls: [reboot], do: {errno: EPERM}}]", "" },
+                { "rules: [{family: files, where: {path: /x}, do: {errno: EPERM}}]", "" },
+                { "rules: [{syscalls: [openat], where: {path: /x}, do: {errno: EPERM}}]",
+                  "policy-siblings policy-siblings" },
+                { "rules: [{family: open, where: {path: /x}, do: {errno: EPERM}}]", "policy-siblings" },
+                { "rules: [{family: open, where: {path: /x}, do: log}]", "" },
+                { "rules: [{family: [open, stat], where: {path: /x}, do: {errno: EPERM}}]",
+                  "policy-siblings-left" },
+                { "rules: [{syscalls: [mkdir], do: {errno: EPERM}}]", "policy-siblings" },
+                { "rules: [{family: open, where: {path: /x}, do: {errno: EPERM}},"
+                  " {family: files, where: {path: /x}, do: {errno: EPERM}}]",
+                  "" },
+                { "rules: [{family: files, where: {path: /x}, do: {errno: EPERM}},"
+                  " {family: open, where: {path: /x, uid: 5}, do: log}]",
+                  "policy-unreachable" },
+                { "rules: [{family: files, where: {path: /x}, do: {delay: 1s}},"
+                  " {family: open, where: {path: /x, uid: 5}, do: log}]",
+                  "" },
+                { "rules: [{family: files, where: {path: [/x, /y]}, do: {errno: EPERM}},"
+                  " {family: open, where: {path: /x}, do: log}]",
+                  "" },
+                { "rules: [{syscalls: getpid, do: log}, {syscalls: getpid, do: {errno: EPERM}}]",
+                  "policy-unreachable" },
+                { "rules: [{syscalls: getpid, where: {bits: 32}, do: log},"
+                  " {syscalls: getpid, do: {errno: EPERM}}]",
+                  "" },
+                { "rules: [{syscalls: [open, creat], where: {args: {flags: {has: O_CREAT}}}, do: log}]",
+                  "policy-never" },
+                { "rules: [{syscalls: execve, where: {path: /x}, do: allow, advisory: true}]",
+                  "policy-advisory" },
+                { "rules: [{syscalls: getpid, do: log, advisory: true}]", "policy-advisory-needless" },
+                { "rules: [{family: open, where: {path: /x}, do: {substitute: {text: x}}}]",
+                  "policy-siblings-left" },
+                { "rules: [{syscalls: open, do: {substitute: {file: /nonexistent/x}}}]",
+                  "policy-siblings policy-file" },
+                { "binds: [{from: /nonexistent/x, to: /y}]", "policy-file" },
+                { "authority: mount", "policy-authority" },
+                { "rules: [{syscalls: execve, do: ask}]", "policy-ask" },
+        };
+
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                char ids[256];
+
+                doubts_of(rows[i].rules, ids, sizeof(ids));
+                cr_expect_str_eq(ids, rows[i].ids, "%s", rows[i].rules);
+        }
+}
