@@ -138,10 +138,23 @@ static void call_name_task(struct session *session, struct call *call) {
         memcpy(call->event.comm, task->comm, EVENT_COMM_MAX);
 }
 
+/* An EINTR of ours is no call that was taken back: it must not be repaired. */
+static void note_interruption(struct session *session, const struct call *call) {
+        if (call->event.answer == EVENT_ANSWER_ERRNO && call->event.value == EINTR)
+                session->interrupted_tids[call->event.tid % SESSION_INTERRUPTED] = call->event.tid;
+}
+
 /* A handler returns, and calls were taken back by signals lately: perhaps the one it returns to. */
 static void call_repair(struct session *session, struct call *call) {
-        if (call->event.arch == AUDIT_ARCH_X86_64 && call->event.nr == SYS_rt_sigreturn &&
-            session->last_gap_ns != 0 && call->event.first_ns - session->last_gap_ns < REPAIR_NS)
+        uint32_t *interrupted = &session->interrupted_tids[call->event.tid % SESSION_INTERRUPTED];
+
+        if (call->event.arch != AUDIT_ARCH_X86_64 || call->event.nr != SYS_rt_sigreturn)
+                return;
+        if (*interrupted == call->event.tid && call->event.tid != 0) {
+                *interrupted = 0;
+                return;
+        }
+        if (session->last_gap_ns != 0 && call->event.first_ns - session->last_gap_ns < REPAIR_NS)
                 restart_interrupted(session->kernel, session->listener_fd, call->notif.id, call->event.tid);
 }
 
@@ -291,6 +304,7 @@ static int send_answer(struct session *session, struct call *call) {
 static int call_answer(struct session *session, struct call *call) {
         int r = send_answer(session, call);
 
+        note_interruption(session, call);
         /* That it is gone then is our doing. */
         if (r == -ENOENT && call->event.answer == EVENT_ANSWER_KILL)
                 r = 0;

@@ -34,6 +34,8 @@ struct policy_rule;
 struct verdict_cache;
 struct workers;
 
+#define SESSION_INTERRUPTED 64
+
 struct session_options {
         enum wire_mode mode;
         bool decode_all; /* decode arguments of every call, not only of the first of its kind */
@@ -60,7 +62,9 @@ struct session {
         struct eventlog *eventlog; /* owned; NULL: no stream */
         uint64_t last_id;          /* of the notification received last */
         bool any_id;
-        uint64_t last_gap_ns;   /* when ids were last found missing; 0 = never */
+        uint64_t last_gap_ns; /* when ids were last found missing; 0 = never */
+        /* Tasks whose last answer was an EINTR that was meant, by tid modulo the size; 0: none. */
+        uint32_t interrupted_tids[SESSION_INTERRUPTED];
         uint64_t last_error_ns; /* own trouble is logged at most once a second */
 
         struct policing *policing;      /* owned; NULL: no policy */
