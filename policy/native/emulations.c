@@ -164,11 +164,17 @@ static const struct policy_emulation_when interfaces_when[] = {
 };
 
 static const struct policy_option mount_options[] = {
-        { "pretend", OPTION_FLAG, "say success and do nothing (the default)", false },
-        { "types", OPTION_LIST, "file systems that are really mounted", false },
-        { "targets", OPTION_LIST, "patterns of places where they are", false },
+        { "types", OPTION_LIST, "file systems that are mounted: \"bind\", \"tmpfs\", \"ext4\" …", true },
+        { "targets", OPTION_LIST, "patterns of places where they are", true },
+        { "sources", OPTION_LIST, "patterns of directories and devices that may be mounted", false },
+        { "allow", OPTION_LIST, "\"suid\", \"dev\": without them mounts are nosuid and nodev", false },
         { 0 },
 };
+
+/* Programs use mount(2) where the others are missing. */
+static const char mount_calls[] =
+        "mount umount umount2 fsopen fsconfig fsmount fspick open_tree open_tree_attr "
+        "move_mount mount_setattr";
 
 const struct policy_emulation policy_emulations[] = {
         { "identity", "carried out for the task exactly as the kernel would: for tests and measurements",
@@ -195,8 +201,9 @@ const struct policy_emulation policy_emulations[] = {
           "kill tkill tgkill rt_sigqueueinfo rt_tgsigqueueinfo pidfd_send_signal", no_options, false, NULL },
         { "time", "another date", time_calls, time_options, true, NULL, time_when,
           "clock_gettime clock_gettime64 gettimeofday time arch_prctl set_thread_area set_tid_address" },
-        { "mount", "mount and umount pretended, or done where allowed", "mount umount umount2",
-          mount_options, false, NULL },
+        { "mount", "mount and umount pretended", mount_calls, no_options, false, NULL },
+        { "mount-allowed", "mount and umount done where allowed", mount_calls, mount_options, false,
+          "mount" },
 };
 const size_t policy_emulations_n = sizeof(policy_emulations) / sizeof(policy_emulations[0]);
 

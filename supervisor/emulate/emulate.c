@@ -27,6 +27,8 @@ const struct emulation *const emulations[] = {
         &emulation_hostname,
         &emulation_interfaces,
         &emulation_limits,
+        &emulation_mount,
+        &emulation_mount_allowed,
         &emulation_processors,
         &emulation_signals,
         &emulation_statfs,

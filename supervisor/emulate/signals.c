@@ -160,14 +160,20 @@ static int deliver(struct letter *letter, uint32_t tid, bool thread, int *ret_er
 
 /* ---- many receivers ---- */
 
+/* Who belongs to the session is asked of all before any is sent a signal: the children of one that it ended
+ * would have lost their proof. */
+struct face {
+        struct member member;
+        int has; /* members_has() */
+};
+
 struct crowd {
         struct letter *letter;
         uint32_t group; /* 0: all but the caller */
-        struct member *seen;
+        struct face *faces;
         size_t n, size;
-        size_t n_new;
-        bool strangers;
-        int r, error;
+        bool led; /* by a member: who is born into the group while we go through it belongs to it */
+        int error;
         bool any;
 };
 
@@ -178,20 +184,25 @@ static bool crowd_wants(const struct crowd *crowd, const struct member *member) 
 }
 
 static int crowd_add(struct crowd *crowd, const struct member *member) {
+        struct face *face;
+
         for (size_t i = 0; i < crowd->n; i++)
-                if (crowd->seen[i].tid == member->tid && crowd->seen[i].start == member->start)
+                if (crowd->faces[i].member.tid == member->tid &&
+                    crowd->faces[i].member.start == member->start)
                         return 0;
         if (crowd->n == crowd->size) {
                 size_t size = crowd->size ? crowd->size * 2 : 64;
-                struct member *grown = reallocarray(crowd->seen, size, sizeof(*grown));
+                struct face *grown = reallocarray(crowd->faces, size, sizeof(*grown));
 
                 if (!grown)
                         return error_origin(-ENOMEM);
-                crowd->seen = grown;
+                crowd->faces = grown;
                 crowd->size = size;
         }
-        crowd->seen[crowd->n++] = *member;
-        crowd->n_new++;
+        face = &crowd->faces[crowd->n++];
+        face->member = *member;
+        face->has = members_has(crowd->letter->call, member->tid);
+        crowd->led |= face->has == 0 && member->tid == crowd->group;
         return 0;
 }
 
@@ -201,16 +212,34 @@ static int crowd_collect(const struct member *member, void *data) {
         return crowd_wants(crowd, member) ? crowd_add(crowd, member) : 0;
 }
 
+/* To a process that was looked at before; the same one still, or nobody. */
+static int deliver_face(struct letter *letter, const struct face *face, int *ret_error) {
+        cleanup_fd int pidfd = (int)syscall(SYS_pidfd_open, face->member.tgid, 0);
+        struct member now;
+        int r;
+
+        *ret_error = ESRCH;
+        if (pidfd < 0 && errno != ESRCH)
+                return error_origin(-errno);
+        if (pidfd < 0 || members_look(letter->call->kernel, face->member.tid, &now) ||
+            now.start != face->member.start)
+                return 0;
+        r = target_confirm(letter->call);
+        return r ? r : post(letter, &now, pidfd, 0, ret_error);
+}
+
 static int crowd_deliver(struct crowd *crowd, size_t first) {
         struct letter *letter = crowd->letter;
         int r = 0;
 
         for (size_t i = first; !r && i < crowd->n; i++) {
-                int error;
+                const struct face *face = &crowd->faces[i];
+                int error = EPERM;
 
-                if (crowd->seen[i].tid == letter->caller.tgid)
+                if (face->member.tid == letter->caller.tgid)
                         continue; /* last, since it may be its end */
-                r = deliver(letter, crowd->seen[i].tid, false, &error);
+                if (face->has == 0 || (face->has == MEMBER_E_FOREIGN && crowd->led && first > 0))
+                        r = deliver_face(letter, face, &error);
                 /* As kill_pgrp_info() of the kernel: success once is success. */
                 if (!r && !crowd->any)
                         crowd->error = error;
@@ -226,12 +255,10 @@ static int crowd_send(struct crowd *crowd, bool including_caller) {
         for (int round = 0; !r && round < ROUNDS; round++) {
                 size_t first = crowd->n;
 
-                crowd->n_new = 0;
                 r = members_each(crowd->letter->call->kernel, crowd_collect, crowd);
-                if (!r && crowd->n_new == 0 && round > 0)
+                if (r || crowd->n == first)
                         break;
-                if (!r)
-                        r = crowd_deliver(crowd, round == 0 ? 0 : first);
+                r = crowd_deliver(crowd, first);
                 if (crowd->letter->sig == 0)
                         break;
         }
@@ -247,15 +274,11 @@ static int crowd_send(struct crowd *crowd, bool including_caller) {
 
 /* Is everybody of the group in the session? */
 static int crowd_familiar(struct crowd *crowd, bool *ret) {
-        struct call *call = crowd->letter->call;
-        int r = members_each(call->kernel, crowd_collect, crowd);
+        int r = members_each(crowd->letter->call->kernel, crowd_collect, crowd);
 
         *ret = true;
-        for (size_t i = 0; !r && *ret && i < crowd->n; i++) {
-                int has = members_has(call, crowd->seen[i].tid);
-
-                *ret = has == 0 || has == MEMBER_E_NONE;
-        }
+        for (size_t i = 0; !r && *ret && i < crowd->n; i++)
+                *ret = crowd->faces[i].has == 0 || crowd->faces[i].has == MEMBER_E_NONE;
         crowd->n = 0;
         return r;
 }
@@ -275,7 +298,7 @@ static int to_group(struct letter *letter, uint32_t group) {
                 if (!r)
                         r = answer_errno(letter->call, crowd.any ? 0 : crowd.error);
         }
-        free(crowd.seen);
+        free(crowd.faces);
         return r;
 }
 
@@ -288,7 +311,7 @@ static int to_all(struct letter *letter) {
                 r = answer_errno(letter->call, crowd.n == 0                        ? ESRCH
                                                : crowd.any || crowd.error == EPERM ? 0
                                                                                    : crowd.error);
-        free(crowd.seen);
+        free(crowd.faces);
         return r;
 }
 
@@ -484,7 +507,7 @@ static int through_pidfd(struct letter *letter, int pidfd, unsigned flags) {
                 struct crowd crowd = { .letter = letter, .group = pid, .error = ESRCH };
 
                 r = crowd_send(&crowd, letter->caller.group == pid);
-                free(crowd.seen);
+                free(crowd.faces);
                 return r ? r : answer_errno(call, crowd.any ? 0 : crowd.error);
         }
         r = members_has(call, pid);

@@ -27,10 +27,13 @@
 static struct fake_kernel fake;
 static struct session *session;
 static struct call call;
+static uint32_t fixture_launcher; /* before fixture_begin() */
 
 /* The rules of a policy, a flow mapping each. */
 static inline void fixture_begin_rules(const char *const *rules, size_t n) {
-        struct session_options options = { .mode = WIRE_MODE_POLICY, .label = "test" };
+        struct session_options options = { .mode = WIRE_MODE_POLICY,
+                                           .label = "test",
+                                           .launcher = fixture_launcher };
         char error[512] = "";
 
         fake_kernel_init(&fake);

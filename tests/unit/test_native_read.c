@@ -245,12 +245,12 @@ Test(native_read, options_of_emulations) {
                           "- do: { emulate: { processors: { count: \"${n}\" } } }\n"
                           "- do: { emulate: { sysinfo: { memory: 16G, uptime: 2h } } }\n"
                           "- do: { emulate: { limits: { limits: { nofile: [1024, unlimited] } } } }\n"
-                          "- do: { emulate: { mount: { types: [tmpfs], pretend: \"${on}\" } } }\n");
+                          "- do: { emulate: { time: { offset: 1h, settable: \"${on}\" } } }\n");
 
         cr_expect_str_eq(policy->rules[0].options, "{\"count\":4}");
         cr_expect_str_eq(policy->rules[1].options, "{\"memory\":\"16G\",\"uptime\":\"2h\"}");
         cr_expect_str_eq(policy->rules[2].options, "{\"limits\":{\"nofile\":[1024,\"unlimited\"]}}");
-        cr_expect_str_eq(policy->rules[3].options, "{\"types\":[\"tmpfs\"],\"pretend\":true}");
+        cr_expect_str_eq(policy->rules[3].options, "{\"offset\":\"1h\",\"settable\":true}");
 }
 
 Test(native_read, variables) {
