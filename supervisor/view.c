@@ -466,7 +466,8 @@ static int fast_object(struct call *call, const struct base *base, const char *p
 
         if (r)
                 return r;
-        canonical = path[0] == '/' && (fd >= 0 || error);
+        /* With RESOLVE_IN_ROOT "/" is not the root. */
+        canonical = path[0] == '/' && !(base->wanted & RESOLVE_IN_ROOT) && (fd >= 0 || error);
         if (fd < 0 && !error)
                 r = fast_open(call, base, path, flags & RESOLVE_FOLLOW ? 0 : O_NOFOLLOW, &fd, &error);
         else if (error && (flags & RESOLVE_NO_PARENT) && (canonical || (flags & RESOLVE_NO_TEXT))) {

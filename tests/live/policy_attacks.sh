@@ -107,6 +107,39 @@ has "dying tasks: the ledger balances" dying.err "pending 0"
 
 # ---- no more descriptors ----
 
+# Ours: the program is told so, not let through, and all is well when there are some again.
+cat >starving.sh <<S
+echo ready; read -r _
+read -r x 2>/dev/null <"$work/place/secret/key" && echo got it
+read -r x 2>&1 <"$work/place/open/key"; echo tried; read -r _
+read -r x <"$work/place/open/key" && echo "\$x"; exit 0
+S
+if is_root && command -v prlimit >/dev/null; then
+  limited "$callgate" run -q --policy deny.yaml -- bash starving.sh <to >from 2>starving.err &
+  runner=$!
+  exec 3>to 4<from
+  read -r line <&4
+  for pid in $(leftovers); do
+    [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = callgated ] && supervisor=$pid
+  done
+  limits=$(prlimit --pid "$supervisor" --nofile --noheadings --output SOFT,HARD | xargs | tr ' ' :)
+  prlimit --pid "$supervisor" --nofile="$(fds_of "$supervisor"):${limits#*:}"
+  echo go >&3
+  until [ "$line" = tried ]; do
+    read -r line <&4 || break
+    echo "$line"
+  done >starving.out
+  has "no descriptors of ours: the call fails" starving.out "place/open/key: "
+  has_not "no descriptors of ours: nothing is let through" starving.out "got it"
+  prlimit --pid "$supervisor" --nofile="$limits"
+  echo go >&3
+  cat <&4 >starving.out
+  has "no descriptors of ours: all is well afterwards" starving.out "open to everybody"
+  exec 3>&- 4<&-
+  wait $runner
+  same "no descriptors of ours: the run ends well" 0 $? starving.err
+fi
+
 cat >limit.sh <<S
 exec 3<"$work/place/open/key" 4<&3 5<&3 6<&3 7<&3
 ulimit -Sn 8

@@ -290,7 +290,8 @@ static void ask_statx(int dirfd, const char *path, int flags, unsigned mask, int
         name_case("statx", path, flags | (long)mask << 16);
         r = syscall(SYS_statx, dirfd, path, flags, mask, stx);
         if (r == 0 && own)
-                printf("mode %o size %llu\n", stx[0].stx_mode, (unsigned long long)stx[0].stx_size);
+                printf("mode %o size %llu\n", stx[0].stx_mode,
+                       S_ISREG(stx[0].stx_mode) ? (unsigned long long)stx[0].stx_size : 0ull);
         else
                 print_bytes(r, (void *)stx, sizeof(stx), own);
 }

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -248,6 +249,27 @@ Test(view, paths_are_canonical) {
 
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
                 expect_path(pid, rows[i].path, rows[i].flags, rows[i].wanted);
+}
+
+Test(view, a_scope_is_no_root) {
+        struct resolved resolved;
+        struct call call;
+        char wanted[128];
+        pid_t pid = start_child(NULL);
+
+        snprintf(wanted, sizeof(wanted), "%s/plain", place);
+        for (unsigned missing = 0; missing < 2; missing++) {
+                call = call_of(pid);
+                cr_assert_eq(view_resolve_scoped(&call, AT_FDCWD, missing ? "/missing" : "/plain",
+                                                 RESOLVE_NO_PARENT, RESOLVE_IN_ROOT, &resolved),
+                             0);
+                cr_assert_eq(resolved.error, missing ? ENOENT : 0);
+                if (missing)
+                        snprintf(wanted, sizeof(wanted), "%s/missing", place);
+                cr_assert_str_eq(resolved.path, wanted);
+                resolved_deinit(&resolved);
+                view_deinit(&call.view);
+        }
 }
 
 Test(view, parents) {
