@@ -314,6 +314,8 @@ static const struct emulator root_rows[] = {
         { "openat", root_creat },
         { "openat2", root_creat },
         { "creat", root_creat },
+        { "symlink", root_symlink },
+        { "symlinkat", root_symlink },
         { "unlink", root_unlink },
         { "unlinkat", root_unlink },
         { "rmdir", root_unlink },

@@ -121,6 +121,7 @@ int root_utimes(struct call *call);
 int root_mknod(struct call *call);
 int root_mkdir(struct call *call);
 int root_creat(struct call *call);
+int root_symlink(struct call *call);
 int root_unlink(struct call *call);
 int root_rename(struct call *call);
 

@@ -277,8 +277,8 @@ int root_creat(struct call *call) {
 
 /* ---- removing ---- */
 
-/* The file that loses a name, opened before it does; -1 where there is none. */
-static int open_victim(struct call *call, const struct resolved *at) {
+/* What has a name, to hold on to it; -1 where there is nothing. */
+static int open_named(struct call *call, const struct resolved *at) {
         int fd, r = authority_assume(call);
 
         if (r)
@@ -297,13 +297,39 @@ static int perform_and_forget(struct call *call, size_t which) {
 
         if (!has_parent(call, &r))
                 return r;
-        fd = open_victim(call, &call->paths[which]);
+        fd = open_named(call, &call->paths[which]);
         r = root_perform(call);
         if (r || fd < 0 || !root_answered_well(call))
                 return r;
         if (statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, &real) == 0 && real.stx_nlink == 0)
                 root_forget(root, &real);
         return 0;
+}
+
+/* A link is made already when it gets its owner: what goes wrong then leaves it to root. */
+static void adopt_link(struct call *call) {
+        struct root *root = emulation_state(call);
+        struct root_change change = ROOT_CHANGE_NONE;
+        cleanup_fd int fd = open_named(call, &call->paths[0]);
+        struct statx real, shown;
+        bool inherits;
+
+        if (fd < 0 || new_owner(call, root, call->paths[0].parent_fd, &change, &inherits) != 0 ||
+            root_look(call, root, fd, &real, &shown) != 0 || !S_ISLNK(real.stx_mode))
+                return;
+        change.new = true;
+        root_remember(root, &real, &change);
+}
+
+int root_symlink(struct call *call) {
+        int r;
+
+        if (!has_parent(call, &r))
+                return r;
+        r = root_perform(call);
+        if (!r && root_answered_well(call))
+                adopt_link(call);
+        return r;
 }
 
 int root_unlink(struct call *call) {

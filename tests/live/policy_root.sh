@@ -160,6 +160,11 @@ same "a daemon drops what it had" "(33, 33, 33) (33, 33, 33) [33] setuid: Operat
   "$(xargs <out)" err
 same "setpriv drops" "uid=33(www-data) gid=33(www-data) groups=33(www-data)" \
   "$(pretend setpriv --reuid 33 --regid 33 --groups 33 id 2>&1)"
+same "runuser drops" "33 33" "$(pretend sh -c 'runuser -u www-data id -- -u; runuser -u www-data id -- -g' 2>&1 | xargs)"
+if command -v setcap >/dev/null; then
+  same "file capabilities" "c cap_net_raw=ep" "$(pretend sh -c 'touch c && setcap cap_net_raw+ep c && getcap c' 2>&1)"
+  same "file capabilities: nothing is real" "" "$(getcap c)"
+fi
 if command -v nginx >/dev/null; then
   port=$((20000 + RANDOM % 20000))
   mkdir -p nginx/logs

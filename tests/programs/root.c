@@ -175,6 +175,8 @@ static void fs_ids(void) {
         ids("fs");
         SAY(mkdir("of-fs", 0755));
         SAY(close(open("of-fs-file", O_WRONLY | O_CREAT, 0600)));
+        SAY(symlink("nowhere", "of-fs-link"));
+        SAY(mknod("of-fs-fifo", S_IFIFO | 0600, 0));
 }
 
 static void *in_thread(void *data) {
@@ -345,6 +347,8 @@ static void modes(void) {
         SAY(close(open("folder/in2", O_WRONLY | O_CREAT | O_EXCL, 0640)));
         show("folder/sub");
         show("folder/in2");
+        SAY(symlink("nowhere", "folder/link"));
+        show("folder/link");
         SAY(mkdir("folder", 0755));
         SAY(mkdir("folder/", 0755));
         SAY(mkdir("slash/", 01755));
@@ -450,6 +454,8 @@ int main(int argc, char **argv) {
         in_child(fs_ids);
         show("of-fs");
         show("of-fs-file");
+        show("of-fs-link");
+        show("of-fs-fifo");
         in_child(threads);
         in_child(orphan);
         in_child(capabilities);
