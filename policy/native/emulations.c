@@ -172,6 +172,10 @@ static const struct policy_option mount_options[] = {
         { 0 },
 };
 
+/* The last two tell of new processes: C libraries make them in children and when a program starts. */
+static const char signals_calls[] = "kill tkill tgkill rt_sigqueueinfo rt_tgsigqueueinfo pidfd_send_signal "
+                                    "set_robust_list set_tid_address";
+
 /* Programs use mount(2) where the others are missing. */
 static const char mount_calls[] =
         "mount umount umount2 fsopen fsconfig fsmount fspick open_tree open_tree_attr "
@@ -198,8 +202,8 @@ const struct policy_emulation policy_emulations[] = {
           false, NULL },
         { "interfaces", "other hardware addresses of network interfaces", "ioctl", interfaces_options, false,
           NULL, interfaces_when },
-        { "signals", "kill and its siblings reach processes of the session only",
-          "kill tkill tgkill rt_sigqueueinfo rt_tgsigqueueinfo pidfd_send_signal", no_options, false, NULL },
+        { "signals", "kill and its siblings reach processes of the session only", signals_calls, no_options,
+          false, NULL },
         { "time", "another date", time_calls, time_options, true, NULL, time_when,
           "clock_gettime clock_gettime64 gettimeofday time arch_prctl set_thread_area set_tid_address" },
         { "mount", "mount and umount pretended", mount_calls, no_options, false, NULL },

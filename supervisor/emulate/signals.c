@@ -545,6 +545,11 @@ static int emulate_pidfd_send_signal(struct call *call) {
         return through_pidfd(&letter, pidfd, flags);
 }
 
+/* That it was made is all that was wanted: now its process is known (members_see()). */
+static int emulate_birth(struct call *call) {
+        return answer_continue(call);
+}
+
 static const struct emulator signals_rows[] = {
         { "kill", emulate_kill },
         { "tkill", emulate_tkill },
@@ -552,6 +557,8 @@ static const struct emulator signals_rows[] = {
         { "rt_sigqueueinfo", emulate_sigqueueinfo },
         { "rt_tgsigqueueinfo", emulate_tgsigqueueinfo },
         { "pidfd_send_signal", emulate_pidfd_send_signal },
+        { "set_robust_list", emulate_birth },
+        { "set_tid_address", emulate_birth },
         { 0 },
 };
 

@@ -200,6 +200,9 @@ if os.fork() == 0:
     os._exit(0)
 os.close(w)
 print(os.read(r, 9).decode())')"
+same "an orphan, in the launcher's own session of processes" "gone" "$(under signals.yaml -- bash -c '
+  (sleep 100 & echo $! >orphan); until [ "$(ps -o comm= -p "$(cat orphan)")" = sleep ]; do sleep 0.05; done
+  kill "$(cat orphan)"; for i in $(seq 200); do kill -0 "$(cat orphan)" 2>/dev/null || { echo gone; break; }; sleep 0.05; done')"
 if is_root && unshare -pf --mount-proc true 2>/dev/null; then
   same "in a pid namespace of its own" "143 1" \
     "$(under signals.yaml -- unshare -pf --mount-proc bash -c 'sleep 100 & kill $!; wait $!; echo $?; sh -c "kill -0 1 && echo 1"' 2>/dev/null | xargs)"

@@ -55,16 +55,20 @@ static inline void fixture_end(void) {
 }
 
 /* What starting with these options says; NULL: it starts. */
-static inline const char *fixture_refusal(const char *rule) {
+static inline const char *fixture_refusal_with(const char *head, const char *rule) {
         static char error[512];
         struct policing *policing = NULL;
 
         error[0] = 0;
-        if (policing_new(fixture_rules("", &rule, 1), NULL, &policing, error, sizeof(error)) == 0) {
+        if (policing_new(fixture_rules(head, &rule, 1), NULL, &policing, error, sizeof(error)) == 0) {
                 policing_free(policing);
                 return NULL;
         }
         return error;
+}
+
+static inline const char *fixture_refusal(const char *rule) {
+        return fixture_refusal_with("", rule);
 }
 
 /* Makes the call as the task would, on a worker, so that it may wait. What policing_run() returned. */
