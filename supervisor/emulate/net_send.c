@@ -175,16 +175,17 @@ static int send_message(struct sending *sending, long *ret) {
         bool waits = sending->socket->blocking && !(sending->flags & MSG_DONTWAIT);
         int extra = may_wait && waits ? 0 : MSG_DONTWAIT, r;
 
-        /* Of a batch no message may be half sent. */
+        /* Of a batch no message may be half sent; what connects first would report that it has begun to. */
         if (stream && waits && !may_wait &&
-            (sending->message->n > PIECE || strcmp(call->name, "sendmmsg") == 0))
+            (sending->message->n > PIECE || strcmp(call->name, "sendmmsg") == 0 ||
+             (sending->flags & MSG_FASTOPEN)))
                 return CALL_E_SLOW;
         r = stream ? send_stream(sending, extra, ret) : send_datagram(sending, extra, ret);
         if (!r && stream && waits && !may_wait && *ret >= 0 && (uint64_t)*ret < sending->message->n) {
                 call->sent = (uint64_t)*ret;
                 return CALL_E_SLOW;
         }
-        if (!r && *ret < 0 && errno == EAGAIN && waits && !may_wait)
+        if (!r && *ret < 0 && (errno == EAGAIN || errno == EINPROGRESS) && waits && !may_wait)
                 return CALL_E_SLOW;
         if (!r && *ret < 0 && errno == EPIPE)
                 signal_pipe(sending);

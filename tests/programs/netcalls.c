@@ -358,6 +358,7 @@ static void sends(void) {
         int port, server = listener(&port), fd, peer, pair[2], received;
         struct sockaddr_in to = in4("127.0.0.1", 0), right;
         char *bytes = calloc(1, 1 << 20);
+        ssize_t r;
 
         received = socket(AF_INET, SOCK_DGRAM, 0);
         bind(received, (struct sockaddr *)&to, sizeof(to));
@@ -394,6 +395,17 @@ static void sends(void) {
         fd = socket(AF_INET, SOCK_STREAM, 0);
         to = in4("127.0.0.1", port);
         say("send, not connected", sendto(fd, "x", 1, MSG_NOSIGNAL, NULL, 0));
+        close(fd);
+        fd = socket(AF_INET, SOCK_STREAM, 0);
+        say("send that connects", sendto(fd, "xyz", 3, MSG_FASTOPEN, (struct sockaddr *)&to, sizeof(to)));
+        close(fd);
+        close(accept(server, NULL, NULL));
+        fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        r = sendto(fd, "xyz", 3, MSG_FASTOPEN, (struct sockaddr *)&to, sizeof(to));
+        printf("send that connects, non-blocking: %d\n", r == 3 || errno == EINPROGRESS);
+        close(accept(server, NULL, NULL));
+        close(fd);
+        fd = socket(AF_INET, SOCK_STREAM, 0);
         connect(fd, (struct sockaddr *)&to, sizeof(to));
         peer = accept(server, NULL, NULL);
         say("send to address", sendto(fd, "x", 1, 0, (struct sockaddr *)&right, sizeof(right)));
