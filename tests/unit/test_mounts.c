@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/mount.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -27,6 +28,7 @@
 #include "agent/mounts.h"
 #include "base/buf.h"
 #include "base/fd.h"
+#include "supervisor/kernel.h"
 
 #define USER 61803
 
@@ -290,6 +292,61 @@ BOTH(mounts, what_cannot_be_mounted_is_said) {
         cr_assert_eq(mounts_prepare(both, 1, &mounts, error), 0);
         cr_assert_eq(behind(both, 1, "true", NULL, output, sizeof(output)), -1);
         cr_assert(strstr(error, "another program is running on these changes"), "%s", error);
+        mounts_free(mounts);
+}
+
+/* Behind mounts too the first call that is notified is execve, and whoever holds the listener can read it.
+ */
+BOTH(mounts, a_supervisor_sees_through) {
+        struct policy_mount mount = { POLICY_TMPFS, NULL, below("t"), false };
+        char *argv[] = { (char *)"true", NULL }, path[256] = "";
+        struct launch launch = LAUNCH_INIT;
+        struct filter everything;
+        struct kernel kernel;
+        struct mounts *mounts;
+        struct job job;
+        size_t n = 0;
+        int status;
+
+        cr_assert_eq(mkdir("t", 0755), 0);
+        cr_assert_eq(filter_notify_all(&everything), 0);
+        cr_assert_eq(kernel_linux(&kernel), 0);
+        cr_assert_eq(mounts_prepare(&mount, 1, &mounts, error), 0);
+        cr_assert_eq(job_init(&job), 0);
+        cr_assert_eq(launch_start(&(struct launch_options){ .argv = argv,
+                                                            .filter = &everything,
+                                                            .listener = true,
+                                                            .mask = &job.mask,
+                                                            .on_child = &job.on_child,
+                                                            .mounts = mounts },
+                                  &launch),
+                     0, "%s", launch.error);
+        launch_go(&launch);
+        for (;; n++) {
+                struct pollfd pollfd = { .fd = launch.listener_fd, .events = POLLIN };
+                struct seccomp_notif notif;
+                struct seccomp_notif_resp response;
+
+                cr_assert_geq(poll(&pollfd, 1, 20000), 1);
+                if (pollfd.revents & POLLHUP)
+                        break;
+                if (kernel.receive(NULL, launch.listener_fd, &notif) != 0)
+                        continue;
+                if (n == 0) {
+                        cr_assert_eq(notif.data.nr, SYS_execve);
+                        cr_assert_gt(kernel.read_memory(NULL, notif.pid, notif.data.args[0], path, 8), 0);
+                } else
+                        cr_assert_gt(kernel.read_proc(NULL, notif.pid, "status", path, 64, 0), 0);
+                response = (struct seccomp_notif_resp){ .id = notif.id,
+                                                        .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE };
+                kernel.answer(NULL, launch.listener_fd, &response);
+        }
+        cr_assert_gt(n, 3);
+        cr_assert_eq(waitpid(launch.pid, &status, 0), launch.pid);
+        cr_assert_eq(status, 0);
+        launch_deinit(&launch);
+        job_deinit(&job);
+        filter_deinit(&everything);
         mounts_free(mounts);
 }
 
