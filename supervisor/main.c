@@ -38,8 +38,17 @@ static void on_client_closed(void *data) {
         uv_stop(data);
 }
 
-static int serve(int fd) {
+/* What the soft limits of whoever started us are about is the program. */
+static void raise_limit(int resource) {
         struct rlimit limit;
+
+        if (getrlimit(resource, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+                limit.rlim_cur = limit.rlim_max;
+                setrlimit(resource, &limit);
+        }
+}
+
+static int serve(int fd) {
         struct kernel kernel;
         uv_loop_t loop;
         int r;
@@ -50,15 +59,14 @@ static int serve(int fd) {
         signal(SIGQUIT, SIG_IGN);
         signal(SIGHUP, SIG_IGN);
         signal(SIGTERM, SIG_IGN);
+        signal(SIGXFSZ, SIG_IGN); /* EFBIG will do */
 #ifndef __SANITIZE_ADDRESS__
         /* Else any process of the same user could take the listener by pidfd_getfd. (The leak checker needs
          * to look into its own process.) */
         prctl(PR_SET_DUMPABLE, 0);
 #endif
-        if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-                limit.rlim_cur = limit.rlim_max;
-                setrlimit(RLIMIT_NOFILE, &limit);
-        }
+        raise_limit(RLIMIT_NOFILE);
+        raise_limit(RLIMIT_FSIZE);
         r = kernel_linux(&kernel);
         if (r)
                 return error_trace(r);

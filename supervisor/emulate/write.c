@@ -2,7 +2,8 @@
 
 /*
  * truncate(2) for the task. The limit of file sizes is a limit of whoever makes the call, so the task's is
- * looked at here, and the signal that goes with it is sent to the task; callgated itself has none.
+ * looked at here, and the signal that goes with it is sent to the task; callgated ignores it and has
+ * raised its own limit as far as it may (supervisor/main.c).
  */
 
 #include <errno.h>

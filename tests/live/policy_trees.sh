@@ -35,6 +35,14 @@ for part; do
   rm -rf "$fast/native.$part" "$fast/callgate.$part"
 done
 
+# The limit of file sizes under which callgate was started is the program's, and kills nobody else.
+mkdir "$fast/limits"
+(cd "$fast/limits" && (ulimit -S -f 1; limited "$program" limits) 2>&1 | cat) >native.limits
+(cd "$fast/limits" && (ulimit -S -f 1; limited "$callgate" run -q --policy "$work/identity.json" -- "$program" limits) 2>&1 | cat) \
+  >callgate.limits
+same_file "a small limit of file sizes" native.limits callgate.limits
+has "a small limit of file sizes" native.limits "truncate with more: 0"
+
 # That the calls were carried out here, and not passed on: the report counts them.
 (mkdir "$fast/once" && cd "$fast/once" && limited "$callgate" run --policy "$work/identity.json" -- "$program" limits) >/dev/null 2>report
 has "the calls were carried out" report "carried out"

@@ -337,6 +337,7 @@ static void limits(void) {
         printf("truncate of a folder: %ld\n", syscall(SYS_truncate, "dir", 2000));
         limit.rlim_cur = limit.rlim_max;
         setrlimit(RLIMIT_FSIZE, &limit);
+        printf("truncate with more: %ld\n", syscall(SYS_truncate, "file", 500000));
         done();
 }
 
