@@ -25,6 +25,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -340,7 +341,16 @@ int main(int argc, char **argv) {
                 return 2;
         if (strcmp(argv[1], "work") == 0 && argc > 3)
                 run_members(atoi(argv[2]), atoi(argv[3]));
-        else if (strcmp(argv[1], "endless") == 0)
+        else if (strcmp(argv[1], "storm") == 0 && argc > 3) {
+                struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+                struct itimerval often = { { 0, 2000 }, { 0, 2000 } };
+
+                sigaction(SIGALRM, &action, NULL);
+                setitimer(ITIMER_REAL, &often, NULL);
+                run_members(atoi(argv[2]), atoi(argv[3]));
+                if (handled < 10)
+                        wrong("%d signals are no storm", (int)handled);
+        } else if (strcmp(argv[1], "endless") == 0)
                 run_members(atoi(argv[2]), 1 << 30);
         else if (strcmp(argv[1], "wait") == 0) {
                 wait_and_signal(0);
