@@ -28,6 +28,10 @@
 #define LINGER_S 5
 #define LOOK_MS  20
 #define STACK    (256u * 1024)
+/* Looks at which a signal was found before it ends the wait. A handler with SA_RESTART would not end it in
+ * the kernel, which does not tell who asked for that; what takes no longer than this is not interrupted at
+ * all. */
+#define PATIENT_LOOKS 5
 
 #define KICK_SIGNAL SIGURG /* as supervisor/receiver.c: its handler does nothing */
 
@@ -42,6 +46,7 @@ struct job {
         struct call call;
         enum job_state state;
         bool has_thread, lingering;
+        unsigned n_signalled; /* looks that found a signal */
         pthread_t thread;
         pthread_cond_t wanted;
 };
@@ -137,9 +142,12 @@ static bool has_signal(const struct call *call) {
                status_mask(status, "\nSigCgt:");
 }
 
-static bool over(const struct call *call) {
-        return call->kernel->confirm(call->kernel->data, call->listener_fd, call->notif.id) != 0 ||
-               has_signal(call);
+static bool over(struct job *job) {
+        const struct call *call = &job->call;
+
+        if (call->kernel->confirm(call->kernel->data, call->listener_fd, call->notif.id) != 0)
+                return true;
+        return has_signal(call) && ++job->n_signalled >= PATIENT_LOOKS;
 }
 
 void workers_look(struct workers *workers) {
@@ -148,7 +156,7 @@ void workers_look(struct workers *workers) {
                 struct job *job = workers->jobs[i];
 
                 /* Its thread cannot end while we hold the lock. */
-                if (job->state == JOB_RUNNING && (workers->stopping || over(&job->call))) {
+                if (job->state == JOB_RUNNING && (workers->stopping || over(job))) {
                         atomic_store(&job->call.kicked, true);
                         pthread_kill(job->thread, KICK_SIGNAL);
                 }
@@ -250,6 +258,7 @@ int workers_add(struct workers *workers, struct call *call) {
         }
         if (!r) {
                 call_move(&job->call, call);
+                job->n_signalled = 0;
                 job->state = JOB_TAKEN;
                 workers->n_waiting++;
                 pthread_cond_signal(&job->wanted);

@@ -21,8 +21,8 @@ struct workers *workers_free(struct workers *workers);
 /* Moves *call to a worker; *call is empty afterwards. -EAGAIN when there are too many: *call is untouched.
  */
 int workers_add(struct workers *workers, struct call *call);
-/* Looks at all that wait: kicks those whose call is gone, or whose task has a signal pending that is neither
- * blocked nor ignored (their wait must end as it would in the kernel). To be called every few milliseconds
- * while workers_waiting(). */
+/* Looks at all that wait: kicks those whose call is gone, or whose task has had a signal pending for 100 ms
+ * that it handles and does not block (their wait must end as it would in the kernel). To be called every few
+ * milliseconds while workers_waiting(). */
 void workers_look(struct workers *workers);
 size_t workers_waiting(const struct workers *workers);
