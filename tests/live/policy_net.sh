@@ -120,6 +120,51 @@ P
 same "paths of sockets, whatever they are called" \
   "done True ECONNRESET ECONNRESET ECONNRESET ECONNRESET ECONNRESET ECONNRESET done EADDRINUSE done" "$(xargs <out)" err
 
+# ---- another root, another thread, other credentials ----
+if is_root; then
+  cat >jailed.py <<'P'
+import os, socket, sys, threading
+socket.socket().connect_ex(("127.0.0.1", 1))
+os.mkdir(sys.argv[1])
+os.mkdir(sys.argv[1] + "/in")
+os.chroot(sys.argv[1])
+os.chdir("/in")
+os.umask(0o77)
+def told(what, f, *args):
+    try:
+        f(*args)
+        print(what, args, "done")
+    except OSError as e:
+        print(what, args, e.strerror)
+def work():
+    s = socket.socket(socket.AF_UNIX)
+    told("bind", s.bind, "/in/s")
+    s.listen(9)
+    print(s.getsockname(), oct(os.stat("/in/s").st_mode))
+    os.symlink("/in/s", "/link")
+    for path in ("/in/s", "s", "../link", "../../../in/s"):
+        told("connect", socket.socket(socket.AF_UNIX).connect, path)
+    told("bind", socket.socket(socket.AF_UNIX).bind, "/refused.sock")
+    os.setresuid(61803, 61803, 61803)
+    told("as a user: connect", socket.socket(socket.AF_UNIX).connect, "/in/s")
+    told("as a user: bind", socket.socket(socket.AF_UNIX).bind, "/in/t")
+    told("as a user: bind", socket.socket().bind, ("127.0.0.1", 81))
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+P
+  cat >jailed.yaml <<'Y'
+version: 1
+rules:
+  - { family: net, where: { address: "unix:/refused.sock" }, do: { errno: EACCES } }
+  - { do: { emulate: addresses } }
+Y
+  limited /usr/bin/python3 jailed.py "$PWD/jail.native" >out.native 2>err
+  limited "$callgate" run -q --policy jailed.yaml -- /usr/bin/python3 jailed.py "$PWD/jail" >out.jailed 2>err
+  same_file "in another root" <(sed "/refused/s/done/Permission denied/" out.native) out.jailed
+  same "in another root: lines" 10 "$(wc -l <out.jailed)" err
+fi
+
 # ---- redirected ----
 cat >hello.py <<'P'
 import os, socket, sys, threading
