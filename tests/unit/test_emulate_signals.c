@@ -138,7 +138,7 @@ Test(emulate_signals, members_only) {
         cr_expect_eq(made_by(family.member, "kill", (uint64_t)strangers.member, SIGKILL, 0, 0), -EPERM);
         cr_expect_eq(made_by(family.member, "kill", (uint64_t)free_ones.child, SIGKILL, 0, 0), -EPERM);
         cr_expect_eq(made_by(family.member, "kill", (uint64_t)strangers.child, 0, 0, 0), -EPERM);
-        cr_expect_eq(made_by(family.member, "kill", 1, SIGKILL, 0, 0), -EPERM);
+        cr_expect_eq(made_by(family.member, "kill", 1, 0, 0, 0), -EPERM);
         cr_expect_eq(made_by(family.member, "tkill", (uint64_t)strangers.member, SIGKILL, 0, 0), -EPERM);
         cr_expect_eq(made_by(family.member, "tgkill", (uint64_t)strangers.member, (uint64_t)strangers.member,
                              SIGKILL, 0),
@@ -232,9 +232,8 @@ Test(emulate_signals, groups_with_strangers_in_them) {
         cr_expect_eq(made_by(family.member, "kill", 0, SIGTERM, 0, 0), FIXTURE_CONTINUE);
         cr_expect_eq(made_by(family.member, "kill", (uint64_t)-strangers.member, SIGTERM, 0, 0), -EPERM);
         cr_expect_eq(made_by(family.member, "kill", (uint64_t)-1, 0, 0, 0), 0);
-        cr_expect_eq(made_by(family.member, "kill", (uint64_t)-1, SIGTERM, 0, 0), 0);
-        cr_expect(ends(family.child));
-        cr_expect(alive(family.member), "all but the caller");
+        cr_expect_eq(made_by(family.member, "kill", (uint64_t)-1, SIGURG, 0, 0), 0,
+                     "ignored: a broken build may send it to all there are");
         cr_expect(alive(strangers.member) && alive(strangers.child));
 }
 
