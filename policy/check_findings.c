@@ -118,6 +118,7 @@ const struct finding findings[] = {
         { "policy-file", DIAG_WARNING, false, "create the file, or correct its name" },
         { "policy-large", DIAG_INFO, false, "use families and patterns instead of single calls and paths" },
         { "policy-never", DIAG_WARNING, false, "give these calls a rule of their own, or leave them out" },
+        { "policy-pointer", DIAG_WARNING, false, "remove the condition, or compare with 0" },
         { "policy-siblings", DIAG_WARNING, false, "write a family instead of single calls" },
         { "policy-siblings-left", DIAG_INFO, false, "write the wider family if that is not meant" },
         { "policy-unreachable", DIAG_WARNING, false, "move the rule up, or narrow those above it" },

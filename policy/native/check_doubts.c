@@ -16,6 +16,7 @@
 #include "policy/native/facts.h"
 #include "policy/native/pattern.h"
 #include "syscalls/names.h"
+#include "syscalls/table.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -286,6 +287,37 @@ static void check_advisory(struct policy_check *check, const struct policy_rule 
                      "a program that wants to can get past this rule; it is no protection");
 }
 
+static bool is_pointer(const struct syscall_arg *arg) {
+        static const enum arg_kind kinds[] = {
+                ARG_PTR,    ARG_PATH,      ARG_STRING, ARG_SOCKADDR, ARG_ARGV,       ARG_ENVP,
+                ARG_BUFFER, ARG_OUT,       ARG_IOVEC,  ARG_OPEN_HOW, ARG_CLONE_ARGS, ARG_TIMESPEC,
+                ARG_SIGSET, ARG_SIGACTION, ARG_RLIMIT, ARG_MSGHDR,
+        };
+
+        for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+                if (arg->kind == kinds[i])
+                        return true;
+        return false;
+}
+
+/* Where something lies says nothing of what it is; only NULL means something. */
+static void check_pointers(struct policy_check *check, const struct policy_rule *rule) {
+        const struct syscall_row *row = rule->n_calls ? syscall_row(rule->calls[0]) : NULL;
+
+        for (size_t i = 0; row && i < rule->where.n_args; i++) {
+                const struct policy_arg *arg = &rule->where.args[i];
+
+                for (size_t k = 0; k < row->n_args; k++)
+                        if (!strcmp(row->args[k].name, arg->name) && is_pointer(&row->args[k]) &&
+                            (arg->n_values != 1 || arg->values[0].number || arg->values[0].text))
+                                warn(check, "policy-pointer", "where.args",
+                                     "\"%s\" of %s is an address in the program's memory, which says "
+                                     "nothing "
+                                     "of what is there; only 0 can be meant",
+                                     arg->name, rule->calls[0]);
+        }
+}
+
 /* What is shown to the person may be something else by the time the kernel reads it. */
 static void check_ask(struct policy_check *check, const struct policy_rule *rule) {
         struct names calls = { .n = 0 };
@@ -393,6 +425,7 @@ int policy_check_doubts(const struct policy *policy, struct diags *diags) {
                 check_files(&check, rule);
                 check_advisory(&check, rule);
                 check_ask(&check, rule);
+                check_pointers(&check, rule);
         }
         return error_trace(check.r);
 }

@@ -175,15 +175,33 @@ static bool set_place(struct policy_reader *reader, struct policy_rule *rule, si
         return rule->file && rule->place;
 }
 
-/* "rules[3]", of included files "net.yaml:rules[3]". */
-static bool set_name(struct policy_reader *reader, struct policy_rule *rule) {
-        const char *main = reader->policy->file, *base = strrchr(rule->file, '/');
+/* Is another file of the policy called the same, but for its folder? */
+static bool name_is_shared(const struct policy_reader *reader, const char *base) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < reader->parts.n; i++) {
+                const char *file = reader->parts.items[i].file, *slash = strrchr(file, '/');
+
+                n += !strcmp(slash ? slash + 1 : file, base);
+        }
+        return n > 1;
+}
+
+/* "rules[3]", of included files "net.yaml:rules[3]"; the text that travels has it. */
+static bool set_name(struct policy_reader *reader, struct policy_rule *rule, size_t i) {
+        const json_t *origins = json_object_get(json_object_get(reader->part->tree, "resolved"), "rules");
+        const json_t *known = reader->parts.resolved ? json_array_get(json_array_get(origins, i), 4) : NULL;
+        const char *main = reader->policy->file, *slash = strrchr(rule->file, '/');
+        const char *base = slash ? slash + 1 : rule->file;
 
         if (rule->name)
                 return true;
+        if (json_is_string(known) && *json_string_value(known))
+                return (rule->name = strdup(json_string_value(known)));
         if (!strcmp(rule->file, main))
                 return (rule->name = strdup(rule->place));
-        if (asprintf(&rule->name, "%s:%s", base ? base + 1 : rule->file, rule->place) < 0)
+        if (asprintf(&rule->name, "%s:%s", name_is_shared(reader, base) ? rule->file : base, rule->place) <
+            0)
                 rule->name = NULL;
         return rule->name;
 }
@@ -253,7 +271,7 @@ static void read_rule(struct policy_reader *reader, const json_t *value, size_t 
         if (!policy_fields(reader, value, "a rule: an object with \"do\"", fields,
                            sizeof(fields) / sizeof(fields[0]), rule))
                 return;
-        if (!set_name(reader, rule)) {
+        if (!set_name(reader, rule, i)) {
                 reader_fail(&reader->base, error_origin(-ENOMEM));
                 return;
         }

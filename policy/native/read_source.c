@@ -125,7 +125,9 @@ static void put_resolved(const struct policy *policy, struct buf *to) {
                 put_text(policy->rules[i].file, to);
                 buf_putc(to, ',');
                 put_text(policy->rules[i].place, to);
-                buf_printf(to, ",%u,%u]", policy->rules[i].line, policy->rules[i].column);
+                buf_printf(to, ",%u,%u,", policy->rules[i].line, policy->rules[i].column);
+                put_text(policy->rules[i].name, to);
+                buf_putc(to, ']');
         }
         buf_puts(to, "]}");
 }

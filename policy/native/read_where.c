@@ -63,8 +63,11 @@ static void read_value(struct policy_reader *reader, const json_t *value, void *
         if (json_is_string(value) && is_constants(json_string_value(value)))
                 ret->text = policy_copy_text(reader, value, "a number or constants");
         else
-                policy_bad(reader, "%s is neither a number nor constants, such as O_RDWR|O_CREAT",
-                           json_show(value, shown, sizeof(shown)));
+                policy_bad(reader, "%s is neither a number nor constants, such as O_RDWR|O_CREAT%s",
+                           json_show(value, shown, sizeof(shown)),
+                           json_is_string(value) && strchr(json_string_value(value), '/')
+                                   ? "; paths are a condition of their own, \"path\" beside \"args\""
+                                   : "");
 }
 
 static struct policy_arg *add_arg(struct policy_reader *reader, struct policy_where *where, const char *name,

@@ -208,6 +208,8 @@ Test(native_check, doubts) {
                 { "binds: [{from: /nonexistent/x, to: /y}]", "policy-file" },
                 { "authority: mount", "policy-authority" },
                 { "rules: [{syscalls: execve, do: ask}]", "policy-ask" },
+                { "rules: [{syscalls: write, where: {args: {buf: 4096}}, do: log}]", "policy-pointer" },
+                { "rules: [{syscalls: write, where: {args: {buf: 0, fd: 1}}, do: log}]", "" },
         };
 
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

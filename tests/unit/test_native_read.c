@@ -355,6 +355,8 @@ Test(native_read, mistakes_have_a_place) {
                 { "overlays: [ { path: /x } ]", 1, 13, "overlays[0]", "changes" },
                 { "base: /nonexistent/profile.json", 0, 0, NULL, "cannot be read" },
                 { "include: nonexistent.yaml", 1, 10, "include", "cannot be read" },
+                { "rules:\n- { syscalls: open, do: log, where: { args: { path: /etc/x } } }", 2, 53,
+                  "rules[0].where.args.path", "beside \"args\"" },
                 { "rules: [", 0, 0, "", "" },
         };
 
@@ -465,6 +467,30 @@ Test(native_read, includes, .init = make_folder, .fini = remove_folder) {
         cr_expect_eq(policy->error_errno, EIO);
         cr_expect_not(policy->error_kill);
         cr_expect_eq(policy->n_mounts, 2);
+}
+
+/* Counts live on under a rule's name: two rules never have the same one. */
+Test(native_read, names_of_rules_without, .init = make_folder, .fini = remove_folder) {
+        cleanup_policy struct policy *policy = NULL, *again = NULL;
+        struct diags diags;
+
+        cr_assert_eq(mkdir("a", 0755), 0);
+        cr_assert_eq(mkdir("b", 0755), 0);
+        write_file("main.yaml",
+                   "include: [ a/x.yaml, b/x.yaml, y.yaml ]\nrules:\n- { syscalls: open, do: log }\n");
+        write_file("a/x.yaml", "rules:\n- { syscalls: open, do: log }\n");
+        write_file("b/x.yaml", "rules:\n- { syscalls: open, do: log }\n");
+        write_file("y.yaml", "rules:\n- { syscalls: open, do: log }\n");
+        cr_assert_eq(read_file("main.yaml", &diags, &policy), 0);
+        cr_assert_eq(policy_read(policy->source, strlen(policy->source), NULL, &diags, &again), 0);
+        diags_deinit(&diags);
+        cr_assert_eq(policy->n_rules, 4);
+        cr_expect(strstr(policy->rules[0].name, "/a/x.yaml:rules[0]"), "%s", policy->rules[0].name);
+        cr_expect(strstr(policy->rules[1].name, "/b/x.yaml:rules[0]"), "%s", policy->rules[1].name);
+        cr_expect_str_eq(policy->rules[2].name, "y.yaml:rules[0]");
+        cr_expect_str_eq(policy->rules[3].name, "rules[0]");
+        for (size_t i = 0; i < 4; i++)
+                cr_expect_str_eq(again->rules[i].name, policy->rules[i].name);
 }
 
 Test(native_read, includes_in_circles, .init = make_folder, .fini = remove_folder) {
