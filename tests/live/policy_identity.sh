@@ -19,12 +19,13 @@ if [ "${1:-}" = python ]; then
   /usr/bin/python3 -c 'import test.test_posix' 2>/dev/null || skip "libpython3-testsuite is not installed"
   for module in test_os test_posix test_subprocess test_select test_signal test_socket test_io test_tempfile test_shutil \
     test_pathlib test_posixpath test_pty; do
+    # On a machine without a VSOCK device its tests wait for ever, supervised or not.
     for how in native policed; do
       rm -rf python && mkdir python && cd python || exit 1
       if [ $how = native ]; then
-        LIMIT=300 limited /usr/bin/python3 -m test -q $module >../$how.out 2>&1 </dev/null
+        LIMIT=300 limited /usr/bin/python3 -m test -q -i 'ThreadedVSOCK*' $module >../$how.out 2>&1 </dev/null
       else
-        LIMIT=300 policed /usr/bin/python3 -m test -q $module >../$how.out 2>&1 </dev/null
+        LIMIT=300 policed /usr/bin/python3 -m test -q -i 'ThreadedVSOCK*' $module >../$how.out 2>&1 </dev/null
       fi
       cd ..
       chmod -R u+rwx python
@@ -125,12 +126,12 @@ stat -c %y a/hard; head -c 3 a/one; tail -c 3 a/b/two; wc a/one a/b/two nothing;
 install -m 640 a/one installed; mv installed a/b/; dd if=a/one of=a/dd bs=1 count=2 status=none; test -r a/one && echo readable
 test -w /etc/passwd; echo $?; find a -newer a/one -type f | sort; sort a/one a/b/two; cmp a/one copy/one; rm -r copy; ls
 rm "$(mktemp -p . XXXX)"; truncate -s 100 a/sparse; ls -s a/sparse; tee a/tee <a/one; cat /proc/self/comm /dev/null
-exec 3<a/one; cat /dev/fd/3 /proc/self/fd/3; exec 4<>a/rw; echo x >&4; cat a/rw; cat <<<here; echo out >/dev/stdout
+exec 3<a/one; cat /dev/fd/3 /proc/self/fd/3; exec 4<>a/rw; echo x >&4; cat a/rw; cat <<<here; (echo out >/dev/stdout) | cat
 mkfifo pipe; (echo through >pipe &) ; cat pipe; ls -d /proc/self/fd /dev/stdin; cd a/b && pwd -P && cat ../one
 S
 compared "coreutils" bash "$work/coreutils.sh"
 if command -v busybox >/dev/null; then
-  sed 's/<<<here/\/dev\/null/; s/--time-style=+ //; s/--apparent-size //' coreutils.sh >busybox.sh
+  sed 's/<<<here/\/dev\/null/; s/--time-style=+ //; s/du -a --apparent-size a | sort//; s/^stat -c %y a.hard; //' coreutils.sh >busybox.sh
   grep -v 'touch -d\|ls -lR\|mktemp' busybox.sh >busybox2.sh
   compared "busybox sh" busybox sh "$work/busybox2.sh"
 fi
