@@ -635,7 +635,9 @@ static int mount_overlay_alone(struct mounts *mounts, struct part *part, int pla
         if (r)
                 return refuse_overlay(mounts, part, r, words);
         /* overlayfs makes it without any permission, and `rm -r` of the changes would stop there. */
-        fchmodat(part->folder_fd, "work/work", 0700, 0);
+        if (fchmodat(part->folder_fd, "work/work", 0700, 0) < 0 && errno != ENOENT)
+                return refuse_part(mounts, part, "its work directory cannot be made accessible: %s",
+                                   strerror(errno));
         if (attach(mounts, part, fd, place_fd) < 0)
                 return -1;
         /* The root of a process does not move by itself to what is mounted on it. */
