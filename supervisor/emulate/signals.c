@@ -491,7 +491,7 @@ static int pidfd_number(int pidfd, uint32_t *ret_pid) {
 static int through_pidfd(struct letter *letter, int pidfd, unsigned flags) {
         struct call *call = letter->call;
         struct member receiver;
-        uint32_t pid;
+        uint32_t pid = 0;
         int error = 0, r = pidfd_number(pidfd, &pid);
 
         if (r)
