@@ -19,7 +19,7 @@ build=(gcc libc6-dev cmake ninja-build pkg-config libseccomp-dev libuv1-dev libm
   libyaml-dev libcriterion-dev)
 tools=(clang-format-14 strace busybox-static dash bash python3 perl git tar make nginx-light wrk
   python3-jsonschema python3-yaml redis-server redis-tools runc procps util-linux fakeroot rsync cpio curl)
-long=(gcc-multilib golang-go libpython3-testsuite)
+long=(gcc-multilib golang-go libpython3.11-testsuite)
 
 step "packages"
 wanted=("${build[@]}" "${tools[@]}")
