@@ -132,7 +132,13 @@ for args in '' --args; do
   same "$program, $name then verify: exit status" 0 "$status"
   [ "$status" -eq 0 ] || fail "$program, $name then verify" "err.verify$args"
   same_file "$program, $name then verify: standard output" out.native "out.verify$args"
-  run "enforced$args" "$callgate" run --profile "$name.json" --
+  for ((round = 1; round <= 5; round++)); do
+    run "enforced$args" "$callgate" run --profile "$name.json" --
+    [ "$status" -ne "$native_status" ] && [ -n "$timing" ] && refused_by_chance "err.enforced$args" || break
+    # shellcheck disable=SC2086
+    run "$name.again" "$callgate" record $args --merge -o "$name.json" --
+  done
+  [ "$status" -eq "$native_status" ] || fail "$program, $name then run" "err.enforced$args"
   check_run "enforced$args"
   if [ -s "err.enforced$args" ] && grep -q '^COMM' "err.enforced$args"; then
     # Refusals that change nothing (a probe refused with ENOSYS, say) are allowed only to programs of chance.
