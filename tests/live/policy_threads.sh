@@ -78,7 +78,9 @@ syscall(317, 1, 0, pack("S x6 P", scalar @insns, $code)) == 0 or die "seccomp: $
 exec @ARGV or die "$ARGV[0]: $!\n";
 PERL
 if [ "$(uname -m)" = x86_64 ]; then
-  for words in 'work 8 4' 'wait 1'; do
+  # Not `wait`: without the flag, the open of a FIFO that a signal took back may meet the other end before it is given up
+  # (docs/EMULATED.md).
+  for words in 'work 8 4'; do
     # shellcheck disable=SC2086
     LIMIT=120 limited perl older.pl "$callgate" run --policy mixed.yaml --all -- "$programs/mixed" $words >out 2>err
     same "an older kernel, $words" "0 " "$? $(head -c 2000 out)" err
