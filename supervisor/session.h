@@ -44,6 +44,8 @@ struct session_options {
          */
         struct policing *policing;
         uint32_t launcher; /* process that starts the program (supervisor/members.h); 0: unknown */
+        bool runtime; /* a container runtime installed the filter: its own calls before the program's execve
+                       * are marked EVENT_RUNTIME */
         const struct filter
                 *filter; /* what the profile says; empty: everything notified is wanted. Copied. */
 };
@@ -97,3 +99,23 @@ void *session_emulation_state(struct session *session, const char *name, const s
 
 /* Live processes, estimated. */
 size_t session_alive(struct session *session);
+
+/* ---- for the service's publisher; any thread ---- */
+
+/*
+ * The next row whose count rose since it was last taken, from *cursor (0 to begin) on: *ret is the row with
+ * count as much as is new; *ret_new: it was never taken before. 0, or SESSION_E_IDLE when there are no more.
+ * What was taken is remembered with the row.
+ */
+int session_take_row(struct session *session, size_t *cursor, struct event *ret, bool *ret_new);
+
+/* From now on every occurrence is kept to be taken, at most bytes (encoded) at a time; 0: no longer. */
+int session_stream(struct session *session, size_t bytes);
+/* Swaps *to (empty, from the last time) for what waits: event records as in event files; *ret_lost:
+ * occurrences that did not fit since the last time. 0, or SESSION_E_IDLE when nothing waits and nothing was
+ * lost. */
+int session_take_stream(struct session *session, struct buf *to, uint64_t *ret_lost);
+
+/* Another mode, filter or policy from the next call on; options as for session_new(), policing eaten on
+ * success. A policy that was at work stays in memory until the end. 0 or -errno. Any thread. */
+int session_change(struct session *session, const struct session_options *options);

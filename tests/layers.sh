@@ -36,7 +36,9 @@ only() { # header pattern, allowed files (regex)
 only 'seccomp\.h' '^(syscalls/names\.c|policy/compile\.c)$'
 only 'msgpack' '^proto/codec\.c$'
 only 'uv\.h' '^supervisor/'
-only 'jansson\.h' '^(policy/(native/)?(read|write)[a-z_]*\.[ch]|policy/learn_evidence\.c|proto/[a-z_]*json[a-z_]*\.[ch]|proto/oci_state\.c|cli/report_json\.c|supervisor/emulate/options\.c)$'
+only 'microhttpd\.h' '^supervisor/service/metrics\.c$'
+only 'systemd/' '^supervisor/service/'
+only 'jansson\.h' '^(policy/(native/)?(read|write)[a-z_]*\.[ch]|policy/learn_evidence\.c|proto/[a-z_]*json[a-z_]*\.[ch]|supervisor/service/(config|oci_state)[a-z_]*\.[ch]|cli/report_json\.c|supervisor/emulate/options\.c)$'
 only 'yaml\.h' '^policy/(read|write)_[a-z_]*\.[ch]$'
 
 [ $bad -eq 0 ] && echo "layers: all include arrows point the right way"

@@ -27,6 +27,7 @@ enum event_flag {
         EVENT_OBSERVED = 1u << 3,  /* the profile allows the call; it was notified only to be seen */
         EVENT_ASSUMED = 1u << 4,   /* never notified: every program needs it (record only) */
         EVENT_PERFORMED = 1u << 5, /* carried out by the supervisor for the task; the answer is its result */
+        EVENT_RUNTIME = 1u << 6,   /* by the container runtime, between filter and the program's execve */
 };
 /* Nobody saw the register of argument i (a log without arguments, a text where a string stands for the
  * address); args[i] is 0 then. */

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * A thread that collects what sessions have to tell and hands it to the outlets. It comes by the clock
+ * (PUBLISHER_TICK_MS) instead of being woken, because a wake-up per event costs as much as a notification:
+ * rows that are new go out at the next tick, counts of rows seen before once per interval.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "supervisor/service/outlet.h"
+
+#define PUBLISHER_TICK_MS 100
+
+struct publisher;
+struct registered;
+
+struct publisher_options {
+        const struct config *config; /* read during publisher_new() and publisher_configure() only */
+        uv_loop_t *loop;             /* the service's: what is told back is told there */
+        /* On the service's loop: everything of an ended session has been handed to the outlets. */
+        void (*on_final)(void *data, struct registered *registered);
+        void *data;
+};
+
+int publisher_new(const struct publisher_options *options, struct publisher **ret);
+/* Stops the thread once everything that sessions have now was handed on, and closes the outlets; waits at
+ * most wait_ms for peers. */
+struct publisher *publisher_free(struct publisher *publisher, unsigned wait_ms);
+
+/* From the service's thread. Copies what it needs of registered (labels, mode, profile, all); only its
+ * session is shared, borrowed until on_final(). publisher_change(): mode or profile are others now. */
+void publisher_begin(struct publisher *publisher, struct registered *registered);
+void publisher_change(struct publisher *publisher, struct registered *registered);
+void publisher_end(struct publisher *publisher, struct registered *registered);
+/* Other outlets; sessions go on. 0 or -errno. */
+int publisher_configure(struct publisher *publisher, const struct config *config);
+
+/* More outlets, of the control socket's subscribers: take() and flush() run on the publisher's thread. */
+void publisher_attach(struct publisher *publisher, struct outlet *outlet);
+void publisher_detach(struct publisher *publisher, struct outlet *outlet); /* close() follows */
+/* How many subscribers want every occurrence of every session (counted; any thread). */
+void publisher_want_all(struct publisher *publisher, int change);
+
+/* Copies what outlet number index says of itself, with its name; false: there is none. Any thread. */
+bool publisher_counts(struct publisher *publisher, size_t index, char *name, size_t n_name,
+                      struct outlet_counts *ret);

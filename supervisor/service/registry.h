@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * The sessions of the service, by number. A registered session has one thread that receives (supervisor/
+ * receiver.h): what a hostile task makes it wait for, memory behind a slow file system for one, holds up
+ * this session and no other. Everything here is for the loop's thread, unless it says otherwise.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "callgate/wire.h"
+#include "supervisor/kernel.h"
+#include "supervisor/receiver.h"
+#include "supervisor/service/config.h"
+#include "supervisor/service/labels.h"
+#include "supervisor/session.h"
+
+enum {
+        REGISTRY_E_LIMIT = 80,   /* too many sessions, of all or of this uid */
+        REGISTRY_E_REFUSED = 81, /* a rule of the configuration refuses it */
+        REGISTRY_E_FOREIGN = 82, /* the descriptor is not a listener of seccomp */
+        REGISTRY_E_UNKNOWN = 83, /* there is no such session */
+};
+
+enum origin {
+        ORIGIN_AGENT, /* handed over by a launcher */
+        ORIGIN_OCI,   /* by a container runtime */
+};
+
+struct registered {
+        uint64_t number; /* never used twice by one state folder, not even after a restart */
+        enum origin origin;
+        uint32_t uid;                /* who handed it over: who is charged */
+        uint32_t pid;                /* process behind the filter as the peer names it; 0: unknown */
+        uint64_t began_ns, ended_ns; /* CLOCK_REALTIME; ended 0: alive */
+        struct labels labels;
+        char *metadata;          /* of the runtime; NULL: none */
+        struct session *session; /* stays readable after the end, until it is forgotten */
+        struct receiver receiver;
+
+        /* What it is at the moment; changed by registry_change(). Strings are replaced, never written into.
+         */
+        enum wire_mode mode;
+        char *rule, *profile; /* NULL: none */
+        char *problem;        /* NULL: none */
+        bool all, include_runtime;
+
+        /* Owned by the publisher (its thread). */
+        void *published;
+        bool final_published; /* set on the loop's thread once everything went to the outlets */
+
+        struct registry *registry;
+        void *watch; /* registry.c's own handles */
+        struct registered *next;
+};
+
+struct registry_options {
+        uv_loop_t *loop;
+        const struct kernel *kernel;
+        const struct config *config; /* borrowed until registry_configure() gives another */
+        struct keeper *keeper;       /* NULL: nothing survives us */
+        struct publisher *publisher; /* NULL (tests): events go nowhere */
+        void (*on_begin)(void *data, struct registered *registered);
+        void (*on_end)(void *data, struct registered *registered);
+        void *data;
+};
+
+int registry_new(const struct registry_options *options, struct registry **ret);
+/* All sessions must have been stopped: registry_stop(). */
+struct registry *registry_free(struct registry *registry);
+
+struct registration {
+        enum origin origin;
+        int listener_fd; /* eaten, also on failure */
+        int sink_fd;     /* eaten; -1: none; a launcher's own event stream */
+        uint32_t uid, pid;
+        const struct labels *labels; /* copied */
+        const char *metadata;        /* copied; NULL: none */
+        /* What a launcher asked for in its HELLO; NULL: the configuration decides (config_assign()). */
+        const struct session_options *options;
+        const char *profile; /* for people, with options */
+        struct adopted
+                *adopted; /* supervisor/service/keeper.h: a session of a predecessor; NULL: a new one */
+};
+
+/* Receives calls from here on. 0 with *ret, REGISTRY_E_*, or -errno. */
+int registry_add(struct registry *registry, const struct registration *registration,
+                 struct registered **ret);
+
+struct registered *registry_first(struct registry *registry); /* then ->next: alive and ended, by number */
+struct registered *registry_find(struct registry *registry, uint64_t number);
+size_t registry_alive(const struct registry *registry);
+
+/* Another mode, profile or policy from the next call on. Takes what assignment owns. 0 or -errno. */
+int registry_change(struct registry *registry, struct registered *registered, struct assignment *assignment);
+/* A new configuration: rules are asked again for sessions that they decided. Returns how many changed. */
+size_t registry_configure(struct registry *registry, const struct config *config);
+
+/* Closes the listener of one session: its tasks see ENOSYS from then on. */
+void registry_close(struct registry *registry, struct registered *registered);
+
+/* Ends all receiving at a call's border, and calls done() when every call received is answered. hand_over:
+ * the listeners stay with the keeper; else they are closed. */
+void registry_stop(struct registry *registry, bool hand_over, void (*done)(void *data), void *data);
+
+/* What went so far, for metrics and status; any thread. */
+struct registry_counts {
+        uint64_t sessions, alive, refused; /* ever, now, turned away */
+        struct ledger ledger;              /* of all, ended ones included */
+};
+void registry_counts(struct registry *registry, struct registry_counts *ret);
