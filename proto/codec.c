@@ -50,6 +50,14 @@ void codec_put_array(struct codec_writer *writer, size_t n_elements) {
         msgpack_pack_array(PACKER(writer), n_elements);
 }
 
+void codec_put_map(struct codec_writer *writer, size_t n_pairs) {
+        msgpack_pack_map(PACKER(writer), n_pairs);
+}
+
+void codec_put_nil(struct codec_writer *writer) {
+        msgpack_pack_nil(PACKER(writer));
+}
+
 void codec_put_uint(struct codec_writer *writer, uint64_t value) {
         msgpack_pack_uint64(PACKER(writer), value);
 }
@@ -72,6 +80,14 @@ void codec_put_text(struct codec_writer *writer, const char *text, size_t n) {
 
 void codec_put_bytes(struct codec_writer *writer, const void *bytes, size_t n) {
         msgpack_pack_bin(PACKER(writer), n);
+        append(writer, bytes, n);
+}
+
+void codec_put_string(struct codec_writer *writer, const char *text) {
+        codec_put_text(writer, text, strlen(text));
+}
+
+void codec_put_value(struct codec_writer *writer, const void *bytes, size_t n) {
         append(writer, bytes, n);
 }
 
@@ -252,6 +268,24 @@ size_t codec_get_array(struct codec_reader *reader) {
         return token.value;
 }
 
+size_t codec_get_map(struct codec_reader *reader) {
+        struct token token;
+
+        if (!expect(reader, TYPE_MAP, &token))
+                return 0;
+        if (token.value > left(reader) / 2) {
+                reader->error = CODEC_E_SHORT;
+                return 0;
+        }
+        return token.value;
+}
+
+void codec_get_nil(struct codec_reader *reader) {
+        struct token token;
+
+        expect(reader, TYPE_NIL, &token);
+}
+
 uint64_t codec_get_uint(struct codec_reader *reader, uint64_t max) {
         struct token token;
 
@@ -303,36 +337,67 @@ const char *codec_get_bytes(struct codec_reader *reader, size_t max, size_t *ret
         return bytes;
 }
 
-void codec_skip(struct codec_reader *reader) {
-        uint64_t pending[CODEC_DEPTH_MAX];
-        size_t depth = 0;
+enum codec_type codec_peek(const struct codec_reader *reader) {
+        static const enum codec_type types[] = {
+                [TYPE_UINT] = CODEC_NUMBER, [TYPE_INT] = CODEC_NUMBER,  [TYPE_BOOL] = CODEC_BOOL,
+                [TYPE_NIL] = CODEC_NIL,     [TYPE_FLOAT] = CODEC_FLOAT, [TYPE_BYTES] = CODEC_BYTES,
+                [TYPE_ARRAY] = CODEC_ARRAY, [TYPE_MAP] = CODEC_MAP,
+        };
+        struct codec_reader ahead = *reader;
+        struct token token;
 
-        pending[0] = 1;
-        for (;;) {
+        if (!token_get(&ahead, &token))
+                return CODEC_NOTHING;
+        return token.extension ? CODEC_EXTENSION : types[token.type];
+}
+
+int codec_scan(struct codec_scanner *scanner, const void *bytes, size_t n, size_t limit) {
+        while (scanner->at <= n) {
+                struct codec_reader reader;
                 struct token token;
 
-                while (pending[depth] == 0) {
-                        if (depth == 0)
-                                return;
-                        depth--;
+                while (scanner->pending[scanner->depth] == 0) {
+                        if (scanner->depth == 0)
+                                return scanner->at > limit ? CODEC_E_LONG : CODEC_OK;
+                        scanner->depth--;
                 }
-                pending[depth]--;
-                if (!token_get(reader, &token))
-                        return;
+                codec_reader_init(&reader, (const uint8_t *)bytes + scanner->at, n - scanner->at);
+                if (!token_get(&reader, &token))
+                        return reader.error; /* a head that was cut is read again when there is more */
+                scanner->at += (size_t)(reader.at - reader.start);
+                scanner->pending[scanner->depth]--;
+                /* Every element takes at least one byte. */
+                if ((token.type == TYPE_BYTES || token.type == TYPE_ARRAY || token.type == TYPE_MAP) &&
+                    (scanner->at > limit || token.value > limit - scanner->at))
+                        return CODEC_E_LONG;
                 if (token.type == TYPE_BYTES) {
-                        if (token.value > left(reader)) {
-                                reader->error = CODEC_E_SHORT;
-                                return;
-                        }
-                        reader->at += token.value;
+                        scanner->at += token.value;
                 } else if (token.type == TYPE_ARRAY || token.type == TYPE_MAP) {
-                        if (++depth == CODEC_DEPTH_MAX) {
-                                codec_fail(reader);
-                                return;
-                        }
-                        pending[depth] = token.type == TYPE_MAP ? token.value * 2 : token.value;
+                        if (++scanner->depth == CODEC_DEPTH_MAX)
+                                return CODEC_E_INVALID;
+                        scanner->pending[scanner->depth] =
+                                token.type == TYPE_MAP ? token.value * 2 : token.value;
                 }
         }
+        return scanner->at > limit ? CODEC_E_LONG : CODEC_E_SHORT;
+}
+
+void codec_skip(struct codec_reader *reader) {
+        struct codec_scanner scanner = CODEC_SCANNER_INIT;
+
+        if (reader->error)
+                return;
+        reader->error = codec_scan(&scanner, reader->at, left(reader), SIZE_MAX);
+        if (reader->error == CODEC_OK)
+                reader->at += scanner.at;
+}
+
+const void *codec_get_value(struct codec_reader *reader, size_t *ret_n) {
+        const uint8_t *begin = reader->at;
+
+        codec_skip(reader);
+        *ret_n = reader->error ? 0 : (size_t)(reader->at - begin);
+        return begin;
 }
 
 int codec_reader_finish(struct codec_reader *reader) {

@@ -172,6 +172,90 @@ Test(codec, nesting_is_limited) {
         cr_expect_eq(codec_reader_finish(&reader), CODEC_E_INVALID);
 }
 
+Test(codec, maps_and_values_come_back) {
+        struct buf buf = BUF_INIT(0);
+        struct codec_writer writer;
+        struct codec_reader reader;
+        const void *value;
+        size_t n;
+
+        codec_writer_init(&writer, &buf);
+        codec_put_map(&writer, 2);
+        codec_put_string(&writer, "a");
+        codec_put_nil(&writer);
+        codec_put_string(&writer, "b");
+        codec_put_value(&writer, "\x93\x01\x02\xc3", 4);
+        cr_assert_eq(codec_writer_finish(&writer), 0);
+        codec_reader_init(&reader, buf.data, buf.n);
+        cr_expect_eq(codec_peek(&reader), CODEC_MAP);
+        cr_expect_eq(codec_get_map(&reader), 2);
+        codec_get_bytes(&reader, 1, &n);
+        cr_expect_eq(codec_peek(&reader), CODEC_NIL);
+        codec_get_nil(&reader);
+        cr_expect_eq(codec_peek(&reader), CODEC_BYTES);
+        codec_get_bytes(&reader, 1, &n);
+        cr_expect_eq(codec_peek(&reader), CODEC_ARRAY);
+        value = codec_get_value(&reader, &n);
+        cr_expect(n == 4 && memcmp(value, "\x93\x01\x02\xc3", 4) == 0);
+        cr_expect_eq(codec_peek(&reader), CODEC_NOTHING);
+        cr_expect_eq(codec_reader_finish(&reader), CODEC_OK);
+        /* The end of the bytes is not the end of the map. */
+        codec_reader_init(&reader, "\x83\x01\x02\x03\x04\x05", 6);
+        cr_expect_eq(codec_get_map(&reader), 0);
+        cr_expect_eq(codec_reader_finish(&reader), CODEC_E_SHORT);
+        buf_deinit(&buf);
+}
+
+/* However the bytes come: one at a time, all at once with more behind them, or never all. */
+Test(codec, scanning_finds_the_end_in_pieces) {
+        static const char bytes[] = "\x93\x81\xa1k\xc4\x03xyz\xcd\x01\x00\x91\x91\xc0\x07";
+        size_t whole = sizeof(bytes) - 2;
+
+        for (size_t step = 1; step < sizeof(bytes); step++) {
+                struct codec_scanner scanner = CODEC_SCANNER_INIT;
+                size_t n = 0;
+                int r;
+
+                while ((r = codec_scan(&scanner, bytes, n, 64)) == CODEC_E_SHORT) {
+                        cr_assert_lt(n, whole, "step %zu", step);
+                        n = n + step < sizeof(bytes) - 1 ? n + step : sizeof(bytes) - 1;
+                }
+                cr_assert_eq(r, CODEC_OK, "step %zu", step);
+                cr_assert_eq(scanner.at, whole, "step %zu", step);
+        }
+}
+
+struct scan_row {
+        const char *what;
+        const char *bytes;
+        size_t n, limit;
+        int expected;
+};
+
+static const struct scan_row scans[] = {
+        { "exactly as long as may be",
+          "\xa3"
+          "abc",
+          4, 4, CODEC_OK },
+        { "one too long, known from its head", "\xa4", 1, 4, CODEC_E_LONG },
+        { "100 MB announced", "\xc6\x05\xf5\xe1\x00", 5, 1048576, CODEC_E_LONG },
+        { "four billion elements announced", "\xdd\xff\xff\xff\xff", 5, 1048576, CODEC_E_LONG },
+        { "many small values", "\x94\x01\x02\x03\x04", 5, 4, CODEC_E_LONG },
+        { "a head that was cut", "\xdd\x00\x00", 3, 1048576, CODEC_E_SHORT },
+        { "no value at all", "\xc1", 1, 4, CODEC_E_INVALID },
+        { "too deep", "\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91", 17, 64,
+          CODEC_E_INVALID },
+};
+
+Test(codec, scanning_stops_at_limits) {
+        for (size_t i = 0; i < sizeof(scans) / sizeof(scans[0]); i++) {
+                struct codec_scanner scanner = CODEC_SCANNER_INIT;
+
+                cr_expect_eq(codec_scan(&scanner, scans[i].bytes, scans[i].n, scans[i].limit),
+                             scans[i].expected, "%s", scans[i].what);
+        }
+}
+
 /* Random bytes: we skip exactly what the library takes for one value. It knows no limit of depth, and takes
  * a cut value for "more to come". */
 Test(codec, skipping_agrees_with_the_library) {
