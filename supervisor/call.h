@@ -62,6 +62,7 @@ struct call {
         bool described; /* everything is looked at, for the row */
         bool decoded;   /* arguments are, for the event stream */
         bool read_memory;
+        bool policed; /* a policy decides */
 
         /* What is meant: i386's socketcall and ipc are unpacked. name is NULL for unknown numbers. args are
          * masked to 32 bits for 32-bit callers. */

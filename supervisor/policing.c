@@ -106,14 +106,13 @@ static struct in_force *in_force_free(struct in_force *in_force) {
         return NULL;
 }
 
+/* Takes policy on success. */
 static int put_in_force(struct policing *policing, struct policy *policy, char *error, size_t n_error) {
         struct in_force *next = calloc(1, sizeof(*next));
         int r = 0;
 
-        if (!next) {
-                policy_free(policy);
+        if (!next)
                 return error_origin(-ENOMEM);
-        }
         error[0] = 0;
         next->policy = policy;
         r = policy_counts_new(policy, &next->counts);
@@ -128,8 +127,10 @@ static int put_in_force(struct policing *policing, struct policy *policy, char *
                 policing->current = next;
         }
         pthread_mutex_unlock(&policing->lock);
-        if (r)
+        if (r) {
+                next->policy = NULL;
                 in_force_free(next);
+        }
         return r;
 }
 
@@ -146,6 +147,7 @@ int policing_new(struct policy *policy, struct asks *asks, struct policing **ret
         policing->asks = asks;
         r = put_in_force(policing, policy, error, n_error);
         if (r) {
+                policy_free(policy);
                 policing_free(policing);
                 return r;
         }
@@ -180,7 +182,22 @@ struct policing *policing_free(struct policing *policing) {
 }
 
 int policing_replace(struct policing *policing, struct policy *policy, char *error, size_t n_error) {
-        return put_in_force(policing, policy, error, n_error);
+        int r = put_in_force(policing, policy, error, n_error);
+
+        if (r)
+                policy_free(policy);
+        return r;
+}
+
+int policing_become(struct policing *policing, struct policing *next) {
+        char error[256];
+        int r = put_in_force(policing, next->current->policy, error, sizeof(error));
+
+        if (r)
+                return r < 0 ? error_trace(r) : error_origin(-EINVAL);
+        next->current->policy = NULL;
+        policing_free(next);
+        return 0;
 }
 
 void *policing_state(struct policing *policing, const char *name, const struct policy_rule *rule) {

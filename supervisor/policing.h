@@ -23,6 +23,10 @@ struct policing *policing_free(struct policing *policing);
 /* Puts another policy in force. Eats policy, also on failure, which leaves the old one in force. */
 int policing_replace(struct policing *policing, struct policy *policy, char *error, size_t n_error);
 
+/* Puts the policy of another in force, and frees that one; on failure it stays as it was, and the old one in
+ * force. 0 or -errno. */
+int policing_become(struct policing *policing, struct policing *next);
+
 /*
  * Matches and carries out. 0 with the answer filled and call->event.rule, CALL_E_SLOW (before anything was
  * done; the next time on a worker), CALL_E_GONE, or -errno. base is what the base profile says about the

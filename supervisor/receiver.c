@@ -55,8 +55,7 @@ static void *run(void *data) {
         sigaddset(&mask, KICK_SIGNAL);
         pthread_sigmask(SIG_UNBLOCK, &mask, NULL);
         hurry();
-        if (receiver->session->policing)
-                unshare(CLONE_FS); /* for the tasks' umask: supervisor/authority.h */
+        unshare(CLONE_FS); /* for the tasks' umask: supervisor/authority.h. A policy may come later */
         do {
                 r = session_step(receiver->session);
                 if (r == -EINTR)

@@ -182,7 +182,7 @@ static int call_classify(struct session *session, struct call *call) {
         key.verdict = call->event.verdict;
         key.flags = call->event.flags & EVENT_OBSERVED;
         /* Of a policy, what was answered tells rows apart as well. */
-        if (session->policing)
+        if (call->policed)
                 key.flags |=
                         call->event.answer << 24 |
                         (call->event.answer == EVENT_ANSWER_ERRNO ? (uint32_t)call->event.value << 8 : 0);
@@ -193,7 +193,7 @@ static int call_classify(struct session *session, struct call *call) {
                         key.args[i] = call->event.args[i] & mask[i];
         r = tally_find(&session->tally, &key, &call->row);
         call->described = r == TALLY_E_NEW;
-        call->decoded = call->described || session->options.decode_all;
+        call->decoded = call->described || session->options.decode_all || session->stream_bytes > 0;
         if (r == TALLY_E_FULL || r < 0) {
                 call->row = NULL;
                 return r < 0 ? error_trace(r) : 0;
@@ -330,6 +330,8 @@ static void call_record(struct session *session, struct call *call) {
 
         if (session->eventlog)
                 eventlog_append(session->eventlog, &call->event);
+        if (session->stream_bytes > 0)
+                session_keep(session, &call->event);
         if (!row) {
                 session->ledger.dropped++;
                 return;
@@ -362,7 +364,7 @@ static int call_finish(struct session *session, struct call *call) {
 
         if (r) {
                 session->ledger.errors++;
-                if (!session->policing)
+                if (!call->policed)
                         decide_on_error(session->options.mode, &call->event);
         }
         if (call->note[0] || (call->row && call->row->count > 0 && !(call->row->flags & EVENT_DETAIL_OK)))
@@ -477,7 +479,8 @@ int session_step(struct session *session) {
         r = call_receive(session, &call);
         if (r)
                 return r < 0 ? error_trace(r) : r;
-        if (session->policing)
+        call.policed = atomic_load_explicit(&session->policed, memory_order_acquire);
+        if (call.policed)
                 return error_trace(session_step_policed(session, &call));
         pthread_mutex_lock(&session->lock);
         r = call_settle(session, &call);
@@ -495,6 +498,17 @@ struct members *session_members(struct session *session) {
 
 /* ---- life ---- */
 
+/* What a session under a policy has besides. */
+static int session_equip(struct session *session, const struct session_options *options) {
+        int r = 0;
+
+        if (!session->workers)
+                r = workers_new(call_on_worker, &session->workers);
+        if (!r && !session->members)
+                r = members_new(session->kernel, options->launcher, &session->members);
+        return error_trace(r);
+}
+
 int session_new(const struct kernel *kernel, int listener_fd, int sink_fd,
                 const struct session_options *options, struct session **ret) {
         struct session *session = calloc(1, sizeof(*session));
@@ -510,6 +524,7 @@ int session_new(const struct kernel *kernel, int listener_fd, int sink_fd,
         session->options = *options;
         session->options.filter = NULL;
         pthread_mutex_init(&session->lock, NULL);
+        session->stream = BUF_INIT(0);
         tally_init(&session->tally);
         session->label = strdup(options->label ? options->label : "");
         r = session->label ? 0 : error_origin(-ENOMEM);
@@ -530,14 +545,13 @@ int session_new(const struct kernel *kernel, int listener_fd, int sink_fd,
                 }
         }
         if (options->policing) {
-                r = workers_new(call_on_worker, &session->workers);
-                if (!r)
-                        r = members_new(kernel, options->launcher, &session->members);
+                r = session_equip(session, options);
                 if (r) {
                         session_free(session);
                         return error_trace(r);
                 }
                 session->policing = options->policing;
+                atomic_store(&session->policed, true);
         }
         kernel->sync_wake_up(kernel->data, listener_fd);
         *ret = session;
@@ -554,6 +568,7 @@ struct session *session_free(struct session *session) {
         members_free(session->members);
         if (session->eventlog)
                 eventlog_finish(session->eventlog, &ledger);
+        buf_deinit(&session->stream);
         free(session->verdicts);
         fd_close(session->listener_fd);
         tally_deinit(&session->tally);
@@ -567,10 +582,16 @@ struct session *session_free(struct session *session) {
 
 void session_finish(struct session *session) {
         struct eventlog *eventlog;
+        struct workers *workers;
         struct ledger ledger;
 
+        pthread_mutex_lock(&session->lock);
+        workers = session->workers;
+        session->workers = NULL;
+        session->finished = true;
+        pthread_mutex_unlock(&session->lock);
         /* Calls that still wait are of tasks that are gone, or nobody wants to answer them any more. */
-        session->workers = workers_free(session->workers);
+        workers_free(workers);
         pthread_mutex_lock(&session->lock);
         session->ledger.merged = session->tally.merged;
         ledger = session->ledger;
@@ -587,33 +608,45 @@ void session_finish(struct session *session) {
         pthread_mutex_unlock(&session->lock);
 }
 
-void session_ledger(struct session *session, struct ledger *ret) {
-        pthread_mutex_lock(&session->lock);
-        session->ledger.merged = session->tally.merged;
-        session->ledger.pending = session->ledger.received - session->ledger.answered - session->ledger.gone;
-        if (session->eventlog)
-                eventlog_counts(session->eventlog, &session->ledger);
-        *ret = session->ledger;
-        pthread_mutex_unlock(&session->lock);
+/* The policing that is there goes on with the new policy, and with what its emulations remember. */
+static int change_policing(struct session *session, const struct session_options *options) {
+        int r = 0;
+
+        if (!session->finished)
+                r = session_equip(session, options);
+        if (r)
+                return error_trace(r);
+        if (session->policing)
+                return error_trace(policing_become(session->policing, options->policing));
+        session->policing = options->policing;
+        return 0;
 }
 
-int session_row(struct session *session, size_t index, struct event *ret) {
-        int r = SESSION_E_IDLE;
+int session_change(struct session *session, const struct session_options *options) {
+        struct filter filter = { 0 };
+        int r = 0;
 
+        if (options->filter && options->filter->n > 0)
+                r = filter_copy(options->filter, &filter);
+        if (r)
+                return error_trace(r);
         pthread_mutex_lock(&session->lock);
-        if (index < session->tally.n) {
-                *ret = *session->tally.rows[index];
-                r = 0;
+        if (options->policing)
+                r = change_policing(session, options);
+        if (!r) {
+                struct filter old = session->filter;
+
+                session->filter = filter;
+                filter = old;
+                if (session->verdicts)
+                        memset(session->verdicts, 0, sizeof(*session->verdicts));
+                session->options.mode = options->mode;
+                session->options.decode_all = options->decode_all;
+                session->options.runtime = options->runtime;
+                tasks_may_cache(&session->tasks, tracks_exec(session));
+                atomic_store_explicit(&session->policed, options->policing != NULL, memory_order_release);
         }
         pthread_mutex_unlock(&session->lock);
-        return r;
-}
-
-size_t session_alive(struct session *session) {
-        size_t n;
-
-        pthread_mutex_lock(&session->lock);
-        n = tasks_alive(&session->tasks);
-        pthread_mutex_unlock(&session->lock);
-        return n;
+        filter_deinit(&filter);
+        return error_trace(r);
 }

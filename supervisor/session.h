@@ -12,9 +12,11 @@
  */
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "callgate/event.h"
 #include "callgate/wire.h"
 #include "policy/filter.h"
@@ -69,9 +71,15 @@ struct session {
         uint32_t interrupted_tids[SESSION_INTERRUPTED];
         uint64_t last_error_ns; /* own trouble is logged at most once a second */
 
-        struct policing *policing;      /* owned; NULL: no policy */
+        size_t stream_bytes; /* 0: occurrences are not kept */
+        struct buf stream;   /* records not yet taken */
+        uint64_t stream_lost;
+
+        atomic_bool policed;            /* a policy decides; read once per call, without the lock */
+        struct policing *policing;      /* owned; NULL: there never was a policy. Once there, it stays */
         struct members *members;        /* owned; with policing */
         struct workers *workers;        /* owned; with policing */
+        bool finished;                  /* nobody steps any more */
         struct verdict_cache *verdicts; /* owned; made at the first call, idle sessions stay small */
 };
 
@@ -109,7 +117,8 @@ size_t session_alive(struct session *session);
  */
 int session_take_row(struct session *session, size_t *cursor, struct event *ret, bool *ret_new);
 
-/* From now on every occurrence is kept to be taken, at most bytes (encoded) at a time; 0: no longer. */
+/* From now on every occurrence is kept to be taken, with its arguments, at most bytes (encoded) at a time;
+ * 0: no longer, what waits can still be taken. */
 int session_stream(struct session *session, size_t bytes);
 /* Swaps *to (empty, from the last time) for what waits: event records as in event files; *ret_lost:
  * occurrences that did not fit since the last time. 0, or SESSION_E_IDLE when nothing waits and nothing was
@@ -119,3 +128,6 @@ int session_take_stream(struct session *session, struct buf *to, uint64_t *ret_l
 /* Another mode, filter or policy from the next call on; options as for session_new(), policing eaten on
  * success. A policy that was at work stays in memory until the end. 0 or -errno. Any thread. */
 int session_change(struct session *session, const struct session_options *options);
+
+/* ---- for session.c: keeps one occurrence; under the lock ---- */
+void session_keep(struct session *session, const struct event *event);

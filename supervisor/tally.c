@@ -20,6 +20,7 @@ void tally_deinit(struct tally *tally) {
         for (size_t i = 0; i < tally->n; i++)
                 free(tally->rows[i]);
         free(tally->rows);
+        free(tally->taken);
         free(tally->slots);
         free(tally->hashes);
         free(tally->keys);
@@ -41,13 +42,17 @@ static uint64_t key_hash(const struct tally_key *key) {
 static int grow(struct tally *tally) {
         size_t size = tally->size ? tally->size * 2 : 64, n_slots = size * 2;
         struct event **rows = realloc(tally->rows, size * sizeof(*rows));
-        uint64_t *hashes;
+        uint64_t *hashes, *taken;
         struct tally_key *keys;
         uint32_t *slots;
 
         if (!rows)
                 return error_origin(-ENOMEM);
         tally->rows = rows;
+        taken = realloc(tally->taken, size * sizeof(*taken));
+        if (!taken)
+                return error_origin(-ENOMEM);
+        tally->taken = taken;
         hashes = realloc(tally->hashes, size * sizeof(*hashes));
         if (!hashes)
                 return error_origin(-ENOMEM);
@@ -104,6 +109,7 @@ static int insert(struct tally *tally, const struct tally_key *key, uint64_t has
         while (tally->slots[at])
                 at = (at + 1) & (tally->n_slots - 1);
         tally->rows[tally->n] = row;
+        tally->taken[tally->n] = 0;
         tally->hashes[tally->n] = hash;
         tally->keys[tally->n] = *key;
         tally->slots[at] = (uint32_t)++tally->n;
@@ -144,4 +150,17 @@ int tally_find(struct tally *tally, const struct tally_key *key, struct event **
                 }
         }
         return TALLY_E_FULL;
+}
+
+bool tally_take(struct tally *tally, size_t index, struct event *ret, bool *ret_new) {
+        const struct event *row = tally->rows[index];
+        uint64_t taken = tally->taken[index];
+
+        if (row->count == taken)
+                return false;
+        *ret = *row;
+        ret->count = row->count - taken;
+        *ret_new = taken == 0;
+        tally->taken[index] = row->count;
+        return true;
 }

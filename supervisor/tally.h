@@ -33,6 +33,7 @@ struct tally_key {
 
 struct tally {
         struct event **rows; /* owned, in order of first appearance */
+        uint64_t *taken;     /* of each: the count that tally_take() has given out */
         size_t n, size;
         uint32_t *slots; /* open addressing over hashes; index into rows + 1 */
         uint64_t *hashes;
@@ -49,3 +50,7 @@ void tally_deinit(struct tally *tally);
  * but for count 0. TALLY_E_FULL, or -ENOMEM: nothing. The caller counts.
  */
 int tally_find(struct tally *tally, const struct tally_key *key, struct event **ret_row);
+
+/* Row number index, with as much of its count as was not yet taken; that is taken now. False: nothing is
+ * new. *ret_new: it was never taken before. */
+bool tally_take(struct tally *tally, size_t index, struct event *ret, bool *ret_new);

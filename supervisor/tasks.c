@@ -20,6 +20,11 @@ void tasks_deinit(struct tasks *tasks) {
         tasks->slots = NULL;
 }
 
+void tasks_may_cache(struct tasks *tasks, bool may_cache) {
+        tasks->may_cache = may_cache;
+        tasks_renamed(tasks);
+}
+
 static struct task *find(struct tasks *tasks, uint32_t tid, uint64_t now_ns) {
         struct target target = { .kernel = tasks->kernel, .tid = tid };
         struct task *task = &tasks->spare;

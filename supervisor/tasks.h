@@ -35,6 +35,8 @@ struct tasks {
 
 void tasks_init(struct tasks *tasks, const struct kernel *kernel, bool may_cache);
 void tasks_deinit(struct tasks *tasks);
+/* Whether names may be kept from now on. */
+void tasks_may_cache(struct tasks *tasks, bool may_cache);
 
 /* The task, its name "?" when it is gone. Valid until the next call. */
 const struct task *tasks_find(struct tasks *tasks, uint32_t tid, uint64_t now_ns);

@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include "policy/filter.h"
+#include "policy/native/read.h"
 #include "proto/event_file.h"
+#include "supervisor/policing.h"
 #include "supervisor/session.h"
 #include "syscalls/names.h"
 #include "tests/fakes/fake_kernel.h"
@@ -295,5 +297,163 @@ Test(session, a_sink_that_takes_nothing_never_delays_a_call) {
         ledger = ledger_of(session);
         cr_assert_gt(ledger.unwritten, 0, "what could not be written is said");
         cr_assert_eq(ledger.recorded, 150000, "rows do not depend on the stream");
+        session_free(session);
+}
+
+/* ---- for the publisher ---- */
+
+static void call(int nr) {
+        fake_kernel_call(&fake, 812, AUDIT_ARCH_X86_64, nr, NULL, FAKE_LIVES);
+}
+
+Test(session, rows_are_taken_once_and_then_what_was_added) {
+        struct session *session = start(WIRE_MODE_RECORD, NULL, -1);
+        struct event row;
+        size_t cursor = 0;
+        bool is_new;
+
+        for (int i = 0; i < 5; i++)
+                call(SYS_getppid);
+        call(SYS_getpid);
+        run(session);
+        cr_assert_eq(session_take_row(session, &cursor, &row, &is_new), 0);
+        cr_assert_eq(row.nr, SYS_getppid);
+        cr_assert_eq(row.count, 5);
+        cr_assert(is_new);
+        cr_assert_eq(session_take_row(session, &cursor, &row, &is_new), 0);
+        cr_assert_eq(row.nr, SYS_getpid);
+        cr_assert_eq(session_take_row(session, &cursor, &row, &is_new), SESSION_E_IDLE);
+        call(SYS_getpid);
+        call(SYS_getpid);
+        run(session);
+        cursor = 0;
+        cr_assert_eq(session_take_row(session, &cursor, &row, &is_new), 0);
+        cr_assert_eq(row.nr, SYS_getpid);
+        cr_assert_eq(row.count, 2);
+        cr_assert_not(is_new);
+        cr_assert_eq(session_take_row(session, &cursor, &row, &is_new), SESSION_E_IDLE);
+        cr_assert_eq(session_row(session, 1, &row), 0);
+        cr_assert_eq(row.count, 3, "snapshots see all");
+        session_free(session);
+}
+
+static size_t count_records(const struct buf *records) {
+        int fd = memfd_create("records", MFD_CLOEXEC);
+        struct event_file *file;
+        struct event event;
+        struct buf header = BUF_INIT(0);
+        size_t n = 0;
+        int r;
+
+        event_file_put_header(&header, "records", 0);
+        cr_assert_eq(write(fd, header.data, header.n), (ssize_t)header.n);
+        cr_assert_eq(write(fd, records->data, records->n), (ssize_t)records->n);
+        lseek(fd, 0, SEEK_SET);
+        cr_assert_eq(event_file_open(fd, &file), 0);
+        while ((r = event_file_next(file, &event)) == 0)
+                n++;
+        cr_assert_eq(r, EVENT_FILE_E_TRUNCATED, "whole records and no ledger");
+        event_file_close(file);
+        buf_deinit(&header);
+        return n;
+}
+
+Test(session, a_stream_is_taken_whole_records_at_a_time_and_says_what_it_lost) {
+        struct session *session = start(WIRE_MODE_RECORD, NULL, -1);
+        struct buf taken = BUF_INIT(0);
+        uint64_t lost;
+
+        call(SYS_getppid);
+        run(session);
+        cr_assert_eq(session_take_stream(session, &taken, &lost), SESSION_E_IDLE, "nobody asked before");
+        cr_assert_eq(session_stream(session, 4096), 0);
+        for (int i = 0; i < 200; i++)
+                call(SYS_getppid);
+        run(session);
+        cr_assert_eq(session_take_stream(session, &taken, &lost), 0);
+        cr_assert_leq(taken.n, 4096);
+        cr_assert_gt(lost, 0);
+        cr_assert_eq(count_records(&taken) + lost, 200);
+        buf_reset(&taken);
+        cr_assert_eq(session_take_stream(session, &taken, &lost), SESSION_E_IDLE);
+        call(SYS_getppid);
+        run(session);
+        cr_assert_eq(session_take_stream(session, &taken, &lost), 0, "there is room again");
+        cr_assert_eq(lost, 0);
+        cr_assert_eq(count_records(&taken), 1);
+        session_stream(session, 0);
+        call(SYS_getppid);
+        run(session);
+        buf_reset(&taken);
+        cr_assert_eq(session_take_stream(session, &taken, &lost), SESSION_E_IDLE);
+        buf_deinit(&taken);
+        session_free(session);
+}
+
+/* ---- another mode ---- */
+
+Test(session, another_mode_holds_from_the_next_call_on) {
+        struct filter filter = example();
+        struct session *session = start(WIRE_MODE_RECORD, NULL, -1);
+        struct session_options enforce = { .mode = WIRE_MODE_ENFORCE, .filter = &filter },
+                               dry_run = { .mode = WIRE_MODE_DRY_RUN, .filter = &filter };
+        struct fake_call *before, *refused, *after;
+        struct event row;
+
+        before = fake_kernel_call(&fake, 7, AUDIT_ARCH_X86_64, SYS_mkdir, NULL, FAKE_LIVES);
+        run(session);
+        cr_assert_eq(session_change(session, &enforce), 0);
+        refused = fake_kernel_call(&fake, 7, AUDIT_ARCH_X86_64, SYS_mkdir, NULL, FAKE_LIVES);
+        run(session);
+        cr_assert_eq(session_change(session, &dry_run), 0);
+        after = fake_kernel_call(&fake, 7, AUDIT_ARCH_X86_64, SYS_mkdir, NULL, FAKE_LIVES);
+        run(session);
+        cr_assert_eq(before->answer.flags, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
+        cr_assert_eq(refused->answer.error, -EACCES);
+        cr_assert_eq(after->answer.flags, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
+        cr_assert_eq(session_row(session, 0, &row), 0);
+        cr_assert_eq(row.verdict, SECCOMP_RET_USER_NOTIF);
+        cr_assert_eq(session_row(session, 1, &row), 0);
+        cr_assert_eq(row.verdict, SECCOMP_RET_ERRNO | EACCES);
+        session_free(session);
+}
+
+static struct policing *policing_of(const char *text) {
+        struct diags diags = { 0 };
+        struct policy *policy;
+        struct policing *policing;
+        char error[256];
+
+        cr_assert_eq(policy_read(text, strlen(text), NULL, &diags, &policy), 0);
+        diags_deinit(&diags);
+        cr_assert_eq(policing_new(policy, NULL, &policing, error, sizeof(error)), 0, "%s", error);
+        return policing;
+}
+
+Test(session, policies_come_change_and_go) {
+        struct session *session = start(WIRE_MODE_RECORD, NULL, -1);
+        struct session_options policy = { .mode = WIRE_MODE_POLICY }, record = { .mode = WIRE_MODE_RECORD };
+        static const int errors[] = { EACCES, EBUSY };
+        struct fake_call *asked;
+        struct policing *first = NULL;
+        char text[256];
+
+        for (size_t i = 0; i < 2; i++) {
+                snprintf(text, sizeof(text),
+                         "version: 1\nrules:\n  - { name: refused, syscalls: getppid, do: { errno: %s } }\n",
+                         i == 0 ? "EACCES" : "EBUSY");
+                policy.policing = policing_of(text);
+                cr_assert_eq(session_change(session, &policy), 0);
+                cr_assert(i == 0 || session->policing == first, "what it remembers is kept");
+                first = session->policing;
+                asked = fake_kernel_call(&fake, 7, AUDIT_ARCH_X86_64, SYS_getppid, NULL, FAKE_LIVES);
+                run(session);
+                cr_assert_eq(asked->answer.error, -errors[i]);
+        }
+        cr_assert_eq(session_change(session, &record), 0);
+        asked = fake_kernel_call(&fake, 7, AUDIT_ARCH_X86_64, SYS_getppid, NULL, FAKE_LIVES);
+        run(session);
+        cr_assert_eq(asked->answer.flags, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
+        cr_assert_eq(ledger_of(session).received, 3);
         session_free(session);
 }

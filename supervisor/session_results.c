@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* What a session has to tell, for snapshots and for the publisher: copies made under its lock, which is
+ * never held for longer than a few rows take. */
+
+#include "supervisor/session.h"
+
+#include "base/error.h"
+#include "proto/event_file.h"
+
+#define LOOK_ROWS 256 /* looked at before calls get their turn */
+
+void session_ledger(struct session *session, struct ledger *ret) {
+        pthread_mutex_lock(&session->lock);
+        session->ledger.merged = session->tally.merged;
+        session->ledger.pending = session->ledger.received - session->ledger.answered - session->ledger.gone;
+        if (session->eventlog)
+                eventlog_counts(session->eventlog, &session->ledger);
+        *ret = session->ledger;
+        pthread_mutex_unlock(&session->lock);
+}
+
+int session_row(struct session *session, size_t index, struct event *ret) {
+        int r = SESSION_E_IDLE;
+
+        pthread_mutex_lock(&session->lock);
+        if (index < session->tally.n) {
+                *ret = *session->tally.rows[index];
+                r = 0;
+        }
+        pthread_mutex_unlock(&session->lock);
+        return r;
+}
+
+size_t session_alive(struct session *session) {
+        size_t n;
+
+        pthread_mutex_lock(&session->lock);
+        n = tasks_alive(&session->tasks);
+        pthread_mutex_unlock(&session->lock);
+        return n;
+}
+
+/* ---- for the publisher ---- */
+
+int session_take_row(struct session *session, size_t *cursor, struct event *ret, bool *ret_new) {
+        int r = SESSION_E_IDLE;
+        size_t n;
+
+        do {
+                pthread_mutex_lock(&session->lock);
+                n = session->tally.n;
+                for (size_t looked = 0; r && *cursor < n && looked < LOOK_ROWS; looked++)
+                        if (tally_take(&session->tally, (*cursor)++, ret, ret_new))
+                                r = 0;
+                pthread_mutex_unlock(&session->lock);
+        } while (r && *cursor < n);
+        return r;
+}
+
+int session_stream(struct session *session, size_t bytes) {
+        pthread_mutex_lock(&session->lock);
+        session->stream_bytes = bytes;
+        pthread_mutex_unlock(&session->lock);
+        return 0;
+}
+
+void session_keep(struct session *session, const struct event *event) {
+        size_t mark = session->stream.n;
+
+        session->stream.limit = session->stream_bytes;
+        /* A record is kept whole or not at all. */
+        if (event_file_put_event(&session->stream, event) == 0)
+                return;
+        session->stream.n = mark;
+        session->stream.error = 0;
+        session->stream_lost++;
+}
+
+int session_take_stream(struct session *session, struct buf *to, uint64_t *ret_lost) {
+        struct buf taken;
+        int r;
+
+        pthread_mutex_lock(&session->lock);
+        *ret_lost = session->stream_lost;
+        session->stream_lost = 0;
+        taken = session->stream;
+        r = taken.n == 0 && *ret_lost == 0 ? SESSION_E_IDLE : 0;
+        if (taken.n > 0) {
+                session->stream = *to;
+                buf_reset(&session->stream);
+                *to = taken;
+        }
+        pthread_mutex_unlock(&session->lock);
+        return r;
+}
