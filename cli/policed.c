@@ -288,6 +288,10 @@ static int supervise_policed(struct policed *policed) {
                 r = print_report(policed, &result.ledger);
         if (!result.complete && !options->quiet)
                 say("the list of what the policy did is incomplete: %s", result.missing);
+        if (result.trouble[0]) {
+                say_error("%s", result.trouble);
+                return EXIT_TROUBLE;
+        }
         return r ? r : result.exit_code;
 }
 

@@ -281,6 +281,8 @@ static int on_peer(struct supervision *supervision) {
                 if (message.result.final) {
                         result->finished = true;
                         supervision->peer_over = true;
+                        snprintf(result->trouble, sizeof(result->trouble), "%.*s",
+                                 (int)message.result.n_trouble, message.result.trouble);
                 } else {
                         result->n_left = message.result.n_tasks;
                         supervision->snapshot_done = true;

@@ -49,6 +49,7 @@ struct supervise_result {
         unsigned n_left; /* processes still running when we stopped waiting */
         bool no_new_privs;
         char missing[256]; /* why it is not complete; empty when it is */
+        char trouble[512]; /* what was to outlive the program and could not be kept; empty: nothing */
 };
 
 /* 0, or the exit code to end with (what there is to say has been said on standard error). */

@@ -120,16 +120,19 @@ static void result_put(struct codec_writer *writer, const struct message *messag
         codec_put_bool(writer, message->result.final);
         codec_put_uint(writer, message->result.n_tasks);
         ledger_put(writer, &message->result.ledger);
+        codec_put_bytes(writer, message->result.trouble, message->result.n_trouble);
 }
 
 static void result_get(struct codec_reader *reader, struct message *ret) {
         ret->result.final = codec_get_bool(reader);
         ret->result.n_tasks = (uint32_t)codec_get_uint(reader, UINT32_MAX);
         ledger_get(reader, &ret->result.ledger);
+        ret->result.trouble = codec_get_bytes(reader, MESSAGE_TEXT_MAX, &ret->result.n_trouble);
 }
 
 static bool result_valid(const struct message *message) {
-        return !message->result.final || message->result.n_tasks == 0;
+        return (message->result.final ? message->result.n_tasks : message->result.n_trouble) == 0 &&
+               message->result.n_trouble <= MESSAGE_TEXT_MAX;
 }
 
 static void error_put(struct codec_writer *writer, const struct message *message) {
@@ -217,7 +220,7 @@ static const struct message_row rows[] = {
           occurrence_put, occurrence_get, NULL },
         { MESSAGE_ROW, "ROW", MESSAGE_FROM_SUPERVISOR, STATE(RUNNING) | STATE(STOPPING), 0, 0, 1,
           occurrence_put, occurrence_get, NULL },
-        { MESSAGE_RESULT, "RESULT", MESSAGE_FROM_SUPERVISOR, STATE(RUNNING) | STATE(STOPPING), 0, 0, 3,
+        { MESSAGE_RESULT, "RESULT", MESSAGE_FROM_SUPERVISOR, STATE(RUNNING) | STATE(STOPPING), 0, 0, 4,
           result_put, result_get, result_valid },
         { MESSAGE_ERROR, "ERROR", MESSAGE_FROM_SUPERVISOR,
           STATE(NEW) | STATE(GREETED) | STATE(HANDED) | STATE(RUNNING) | STATE(STOPPING), 0, 0, 2, error_put,

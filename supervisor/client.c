@@ -166,7 +166,10 @@ static int put_result(struct client *client, bool final) {
         struct message message = { .number = MESSAGE_RESULT, .result.final = final };
 
         session_ledger(client->session, &message.result.ledger);
-        if (!final)
+        if (final) {
+                message.result.trouble = client->session->trouble;
+                message.result.n_trouble = strlen(client->session->trouble);
+        } else
                 message.result.n_tasks = (uint32_t)session_alive(client->session);
         return client_put(client, &message);
 }

@@ -181,6 +181,22 @@ struct policing *policing_free(struct policing *policing) {
         return NULL;
 }
 
+int policing_keep(struct policing *policing, char *error, size_t n_error) {
+        int r = 0;
+
+        for (size_t i = 0; i < policing->n_states; i++) {
+                const struct kept_state *kept = &policing->states[i];
+                char ignored[1];
+                int one = kept->emulation->keep
+                                  ? kept->emulation->keep(kept->state, r ? ignored : error,
+                                                          r ? sizeof(ignored) : n_error)
+                                  : 0;
+
+                r = r ? r : one;
+        }
+        return error_trace(r);
+}
+
 int policing_replace(struct policing *policing, struct policy *policy, char *error, size_t n_error) {
         int r = put_in_force(policing, policy, error, n_error);
 

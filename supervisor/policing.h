@@ -20,6 +20,10 @@ int policing_new(struct policy *policy, struct asks *asks, struct policing **ret
                  size_t n_error);
 struct policing *policing_free(struct policing *policing);
 
+/* Saves what emulations are to remember beyond the session: emulation.keep. 0, or -errno of the first that
+ * failed, with its sentence. */
+int policing_keep(struct policing *policing, char *error, size_t n_error);
+
 /* Puts another policy in force. Eats policy, also on failure, which leaves the old one in force. */
 int policing_replace(struct policing *policing, struct policy *policy, char *error, size_t n_error);
 

@@ -592,6 +592,8 @@ void session_finish(struct session *session) {
         pthread_mutex_unlock(&session->lock);
         /* Calls that still wait are of tasks that are gone, or nobody wants to answer them any more. */
         workers_free(workers);
+        if (session->policing)
+                policing_keep(session->policing, session->trouble, sizeof(session->trouble));
         pthread_mutex_lock(&session->lock);
         session->ledger.merged = session->tally.merged;
         ledger = session->ledger;

@@ -37,6 +37,7 @@ struct verdict_cache;
 struct workers;
 
 #define SESSION_INTERRUPTED 64
+#define SESSION_TROUBLE_MAX 512
 
 struct session_options {
         enum wire_mode mode;
@@ -70,6 +71,7 @@ struct session {
         /* Tasks whose last answer was an EINTR that was meant, by tid modulo the size; 0: none. */
         uint32_t interrupted_tids[SESSION_INTERRUPTED];
         uint64_t last_error_ns; /* own trouble is logged at most once a second */
+        char trouble[SESSION_TROUBLE_MAX]; /* what could not be kept beyond the session; empty: nothing */
 
         size_t stream_bytes; /* 0: occurrences are not kept */
         struct buf stream;   /* records not yet taken */
@@ -92,8 +94,8 @@ struct session *session_free(struct session *session);
  */
 int session_step(struct session *session);
 
-/* Writes out the event stream, however long its sink takes; afterwards the ledger is final. Called once,
- * when nobody steps any more, and not on the loop's thread. */
+/* Writes out the event stream, however long its sink takes, and what emulations keep; afterwards the ledger
+ * and trouble are final. Called once, when nobody steps any more, and not on the loop's thread. */
 void session_finish(struct session *session);
 
 /* Copies the ledger as it is now. */

@@ -76,13 +76,16 @@ static int root_open(const struct policy_rule *rule, void **ret_state, char *err
         return 0;
 }
 
-static void root_close(void *state) {
+static int root_keep(void *state, char *error, size_t n_error) {
         struct root *root = state;
-        int r = root->state.path ? root_state_save(&root->state, &root->files) : 0;
 
-        if (r)
-                fprintf(stderr, "callgated: the state of pretended root cannot be kept: %s\n", strerror(-r));
-        root_free(root);
+        if (!root->state.path)
+                return 0;
+        return error_trace(root_state_save(&root->state, &root->files, error, n_error));
+}
+
+static void root_close(void *state) {
+        root_free(state);
 }
 
 /* ---- files ---- */
@@ -339,5 +342,5 @@ static const struct emulator root_rows[] = {
 };
 
 const struct emulation root_emulation = {
-        .name = "root", .rows = root_rows, .open = root_open, .close = root_close
+        .name = "root", .rows = root_rows, .open = root_open, .keep = root_keep, .close = root_close
 };

@@ -93,7 +93,7 @@ int root_state_open(struct root_state *state, const char *path, struct root_file
         return r;
 }
 
-int root_state_save(struct root_state *state, const struct root_files *files) {
+int root_state_save(struct root_state *state, const struct root_files *files, char *error, size_t n_error) {
         struct output output = OUTPUT_INIT;
         int r = output_open(&output, state->path);
 
@@ -101,6 +101,9 @@ int root_state_save(struct root_state *state, const struct root_files *files) {
                 root_files_write(files, output.stream);
                 r = output_commit(&output);
         }
+        if (r)
+                snprintf(error, n_error, "%s: the state of pretended root cannot be kept: %s", state->path,
+                         strerror(-r));
         root_state_deinit(state);
         return error_trace(r);
 }

@@ -18,7 +18,7 @@ struct root_state {
  * it cannot be read or made, it is broken (then with the line). Nothing is held after an error. */
 int root_state_open(struct root_state *state, const char *path, struct root_files *files, char *error,
                     size_t n_error);
-/* Writes files where state says, and lets go. 0 or -errno. */
-int root_state_save(struct root_state *state, const struct root_files *files);
+/* Writes files where state says, and lets go. 0, or -errno with a sentence. */
+int root_state_save(struct root_state *state, const struct root_files *files, char *error, size_t n_error);
 /* Lets go without writing. */
 void root_state_deinit(struct root_state *state);

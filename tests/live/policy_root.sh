@@ -195,7 +195,16 @@ same "kept: packed in another" 0 $? err
 in_new_directory fr limited fakeroot sh ../unpack.sh >/dev/null 2>&1
 same_file "kept: as fakeroot does in one" <(list fr/again.tar) <(list kept/again.tar)
 keep rm -rf kept
-same "kept: nothing after the last is gone" "end 0" "$(tail -1 state)"
+same "kept: removed in a third" 0 $?
+same "kept: nothing after the last is gone" "end 0" "$(tail -1 state)" state
+for round in 1 2 3 4 5 6 7 8; do
+  keep sh -c "touch f; chown $round f" 2>err
+  same "kept: one run at the heels of the other: $round" "0 $round" "$? $(grep -o ' uid=[0-9]*' state | cut -d= -f2)" err state
+done
+mkdir lost
+limited "$callgate" run -q --policy root.yaml --state lost/state -- rm -r lost 2>err
+same "a state that cannot be kept" 125 $? err
+has "a state that cannot be kept is said" err "lost/state: the state of pretended root cannot be kept"
 echo nonsense >broken
 limited "$callgate" run -q --policy root.yaml --state "$work/broken" -- touch ran 2>err
 same "a broken state" 125 $? err

@@ -241,3 +241,30 @@ Test(emulate_root, too_many_identities_are_the_tasks_own_trouble) {
         cr_assert_eq(answer, -EAGAIN);
         cr_assert_eq(made("setgroups", 1, AT(8)), 0, "small ones go on");
 }
+
+/* Whoever is told that a session is over may start the next one with its state at once. */
+Test(emulate_root, state_is_kept_before_the_end_is_told) {
+        char folder[] = "/tmp/callgate-emulate-root.XXXXXX", path[64], rule[128], error[512];
+        struct root_files files = ROOT_FILES_INIT;
+        struct root_state state;
+
+        cr_assert_not_null(mkdtemp(folder));
+        snprintf(path, sizeof(path), "%s/state", folder);
+        snprintf(rule, sizeof(rule), "{ do: { emulate: { root: { state: \"%s\" } } } }", path);
+        fixture_end();
+        fixture_begin(rule);
+        cr_assert_eq(root_state_open(&state, path, &files, error, sizeof(error)), -EBUSY);
+        session_finish(session);
+        cr_assert_str_eq(session->trouble, "");
+        cr_assert_eq(root_state_open(&state, path, &files, error, sizeof(error)), 0, "%s", error);
+        root_state_deinit(&state);
+
+        fixture_end();
+        fixture_begin(rule);
+        cr_assert_eq(unlink(path), 0);
+        cr_assert_eq(rmdir(folder), 0);
+        session_finish(session);
+        cr_assert_not_null(strstr(session->trouble, "cannot be kept: No such file or directory"), "%s",
+                           session->trouble);
+        cr_assert_eq(strncmp(session->trouble, path, strlen(path)), 0);
+}

@@ -43,8 +43,10 @@ static struct message sample(enum message_number number) {
                 strcpy(message.event.comm, "sh");
                 break;
         case MESSAGE_RESULT:
-                message.result =
-                        (struct message_result){ .final = true, .ledger = { .received = 7, .merged = 9 } };
+                message.result = (struct message_result){ .final = true,
+                                                          .ledger = { .received = 7, .merged = 9 },
+                                                          .trouble = "full",
+                                                          .n_trouble = 4 };
                 break;
         case MESSAGE_ERROR:
                 message.error = (struct message_error){ .error = 16, .text = "busy", .n_text = 4 };
@@ -109,6 +111,7 @@ Test(message, result_and_error_keep_their_fields) {
         cr_expect(to.result.final && to.result.n_tasks == 0);
         cr_expect_eq(to.result.ledger.received, 7);
         cr_expect_eq(to.result.ledger.merged, 9);
+        cr_expect(to.result.n_trouble == 4 && memcmp(to.result.trouble, "full", 4) == 0);
         buf_reset(&buf);
         from = sample(MESSAGE_ERROR);
         message_encode(&buf, &from);
@@ -320,9 +323,13 @@ Test(message, a_snapshot_result_does_not_end) {
 
         message.result.final = false;
         message.result.n_tasks = 5;
+        message.result.n_trouble = 0;
         cr_expect_eq(message_state_next(MESSAGE_STATE_RUNNING, &message), MESSAGE_STATE_RUNNING);
         message.result.final = true;
         cr_expect_eq(message_encode(&BUF_INIT(0), &message), MESSAGE_E_INVALID); /* tasks left */
+        message.result.final = false;
+        message.result.n_trouble = 4;
+        cr_expect_eq(message_encode(&BUF_INIT(0), &message), MESSAGE_E_INVALID); /* trouble before the end */
 }
 
 Test(message, only_the_listener_brings_descriptors) {

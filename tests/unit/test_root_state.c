@@ -45,7 +45,7 @@ Test(root_state, kept_from_one_to_the_next) {
         file->uid = 33;
         /* A change of directory in between means nothing. */
         cr_assert_eq(chdir("/"), 0);
-        cr_assert_eq(root_state_save(&state, &files), 0);
+        cr_assert_eq(root_state_save(&state, &files, error, sizeof(error)), 0);
         root_files_deinit(&files);
         cr_assert_eq(chdir(folder), 0);
         cr_assert_eq(root_state_open(&state, "state", &files, error, sizeof(error)), 0, "%s", error);
@@ -65,7 +65,7 @@ Test(root_state, one_at_a_time) {
         cr_assert_eq(root_state_open(&state, "state", &files, error, sizeof(error)), 0);
         cr_assert_eq(root_state_open(&second, "state", &files, error, sizeof(error)), -EBUSY);
         cr_assert_str_eq(error, "state: another session uses it");
-        cr_assert_eq(root_state_save(&state, &files), 0);
+        cr_assert_eq(root_state_save(&state, &files, error, sizeof(error)), 0);
         cr_assert_eq(root_state_open(&second, "state", &files, error, sizeof(error)), 0);
         root_state_deinit(&second);
 }
