@@ -3,6 +3,7 @@
 #
 # examples/policies: each does what its first lines say, on programs that know nothing of it.
 
+network=own
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 need perl

@@ -4,11 +4,13 @@
 # examples/vendor-binary as a stranger runs it: every step says what README.md says it does, and afterwards neither
 # the machine nor the example's folder has changed.
 
+network=own
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 need cc perl
 
 # The program sets the clock. It does not even try under its policy; before there is one, it must not be able to.
 if is_root && [ -z "${EXAMPLE_TEST_INNER:-}" ]; then
+  cleanup
   EXAMPLE_TEST_INNER=yes exec setpriv --bounding-set=-sys_time --inh-caps=-sys_time bash "$live/example_vendor.sh" "$@"
 fi
 

@@ -8,6 +8,9 @@
 # CALLGATE_TEST_BUILD    build tree the test belongs to (programs, and callgate unless the next is set)
 # CALLGATE_TEST_RELEASE  build tree whose callgate is tried; tests/run.sh points it at the release build
 # CALLGATE_TEST_USER     "yes": give up root first (skipped when there is none to give up)
+#
+# A test that opens ports or abstract names sets network=own before it sources this: several tests run at a time, and
+# names are of the whole network namespace.
 
 set -u
 live=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -19,11 +22,23 @@ skip() {
   exit 77
 }
 
+is_root() { [ "$(id -u)" -eq 0 ]; }
+
+# The test anew, where nobody else has ports; as it is where a namespace is not to be had.
+own_network() {
+  local up='import fcntl, socket, struct; fcntl.ioctl(socket.socket(), 0x8914, struct.pack("16sH14x", b"lo", 0x49))'
+  [ -z "${CALLGATE_TEST_NETWORK:-}" ] && is_root && unshare -n python3 -c "$up" 2>/dev/null || return 0
+  # shellcheck disable=SC2016
+  CALLGATE_TEST_NETWORK=own exec unshare -n bash -c 'python3 -c "$1" && exec bash "${@:2}"' bash "$up" "$0" "$@"
+}
+[ "${network:-}" != own ] || own_network "$@"
+
 bin=${CALLGATE_TEST_RELEASE:-${CALLGATE_TEST_BUILD:?is the build tree; run the tests through ctest or tests/run.sh}}
 programs=$CALLGATE_TEST_BUILD/tests/live/programs
 
+# Limits on processes and what kill(-1) reaches are a user's, so each test has one for itself.
+TEST_UID=$((20000 + $$ % 40000))
 # An ordinary user may read neither the checkout nor the build, so both are laid out anew.
-TEST_UID=61803
 as_user() {
   local stage rc
   [ "$(id -u)" -eq 0 ] || skip "runs as an ordinary user anyway; the plain test covers it"
@@ -44,7 +59,7 @@ as_user() {
     CALLGATE_TEST_BUILD="$stage/build" CALLGATE_TEST_CACHE="$stage/home" \
     bash -c 'cd "$1" && shift && exec bash "$@"' bash "$stage/home" "$stage/tests/live/$(basename "$0")" "$@"
   rc=$?
-  [ -n "${CALLGATE_TEST_KEEP:-}" ] || rm -rf "$stage"
+  [ -n "${CALLGATE_TEST_KEEP:-}" ] || rm -rf "$stage" "/tmp/callgate-$TEST_UID"
   exit $rc
 }
 [ "${CALLGATE_TEST_USER:-}" = yes ] && as_user "$@"
@@ -62,8 +77,6 @@ need() {
 
 # What the test runner left open (its log) is nothing that the programs of a test should inherit.
 for fd in 3 4 5 6 7 8 9; do eval "exec $fd>&-"; done
-
-is_root() { [ "$(id -u)" -eq 0 ]; }
 
 # Every process below this line carries the mark; /proc/PID/environ shows it whatever the process became.
 mark=callgate-live-$$-$RANDOM$RANDOM
@@ -94,6 +107,7 @@ cleanup() {
   done
   cd / || exit 1
   if [ -n "${CALLGATE_TEST_KEEP:-}" ]; then echo "kept: $work"; else rm -rf "$work"; fi
+  ! is_root || rm -rf "/tmp/callgate-$TEST_UID" # control sockets of what ran as that user
 }
 trap cleanup EXIT
 trap 'exit 130' INT

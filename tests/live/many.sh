@@ -92,8 +92,8 @@ fi
 bomb() {
   if is_root; then
     mkdir -p bomb/bin && cp "$callgate" "$bin/callgated" "$programs/forkbomb" "$profiles/violation.json" bomb/bin/
-    chmod -R a+rX bomb && chown -R 61999:61999 bomb
-    (cd bomb && limited setpriv --reuid 61999 --regid 61999 --clear-groups prlimit --nproc=60:60 \
+    chmod -R a+rX bomb && chown -R "$TEST_UID:$TEST_UID" bomb
+    (cd bomb && limited setpriv --reuid "$TEST_UID" --regid "$TEST_UID" --clear-groups prlimit --nproc=60:60 \
       bin/callgate dry-run --profile bin/violation.json -o report -- bin/forkbomb 7)
   else
     # Threads of everything else this user runs count as well; leave the bomb its sixty.

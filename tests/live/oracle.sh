@@ -5,6 +5,7 @@
 # enforced. Output and exit status never change; a dry run shows exactly what the profile refuses of what
 # strace saw; a recorded profile allows what strace saw and nothing else, and works.
 
+network=own
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 . "$live/programs.sh"
 need strace /usr/bin/python3

@@ -5,6 +5,7 @@
 # and no program sees a difference. The oracle is the same program without callgate.
 #   policy_identity.sh [python MODULE…]      Python's own tests instead of the rest
 
+network=own
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 cat >identity.yaml <<'Y'

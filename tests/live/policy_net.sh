@@ -5,6 +5,7 @@
 # refused is not reached, whatever the program changes meanwhile; what is redirected arrives. The referees are the native
 # run and servers that count who came.
 
+network=own
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 need /usr/bin/python3 curl

@@ -4,6 +4,7 @@
 # emulate: root. Two referees: the kernel, where we are root and can have the same done for real, and fakeroot, which can
 # pretend the same for programs that use the C library.
 
+network=own
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 need fakeroot tar cpio rsync dpkg-deb python3 perl setpriv
@@ -166,7 +167,7 @@ if command -v setcap >/dev/null; then
   same "file capabilities: nothing is real" "" "$(getcap c)"
 fi
 if command -v nginx >/dev/null; then
-  port=$((20000 + RANDOM % 20000))
+  port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
   mkdir -p nginx/logs
   cat >nginx/nginx.conf <<N
 user www-data www-data; worker_processes 2; pid $work/nginx/pid; error_log $work/nginx/error.log notice; daemon off;

@@ -5,6 +5,7 @@
 # children, in 32-bit programs, when the supervisor is short of descriptors, and when the
 # program is killed at any moment. The ledger balances whatever happens.
 
+network=own
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 need perl
 

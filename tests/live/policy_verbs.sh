@@ -4,6 +4,7 @@
 # callgate policy check, explain and test; and that what they say is what happens: the cases that pass are tried on the
 # kernel with programs that know nothing of us.
 
+network=own
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 need python3
 
