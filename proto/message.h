@@ -95,7 +95,8 @@ struct message_result {
         bool final;
         uint32_t n_tasks; /* supervised processes still alive; 0 when final */
         struct ledger ledger;
-        const char *trouble; /* what was to outlive the session and could not be kept; empty when not final */
+        const char
+                *trouble; /* what was to outlive the session and could not be kept; empty when not final */
         size_t n_trouble;
 };
 

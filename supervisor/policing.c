@@ -187,10 +187,9 @@ int policing_keep(struct policing *policing, char *error, size_t n_error) {
         for (size_t i = 0; i < policing->n_states; i++) {
                 const struct kept_state *kept = &policing->states[i];
                 char ignored[1];
-                int one = kept->emulation->keep
-                                  ? kept->emulation->keep(kept->state, r ? ignored : error,
-                                                          r ? sizeof(ignored) : n_error)
-                                  : 0;
+                int one = kept->emulation->keep ? kept->emulation->keep(kept->state, r ? ignored : error,
+                                                                        r ? sizeof(ignored) : n_error)
+                                                : 0;
 
                 r = r ? r : one;
         }

@@ -70,7 +70,7 @@ struct session {
         uint64_t last_gap_ns; /* when ids were last found missing; 0 = never */
         /* Tasks whose last answer was an EINTR that was meant, by tid modulo the size; 0: none. */
         uint32_t interrupted_tids[SESSION_INTERRUPTED];
-        uint64_t last_error_ns; /* own trouble is logged at most once a second */
+        uint64_t last_error_ns;            /* own trouble is logged at most once a second */
         char trouble[SESSION_TROUBLE_MAX]; /* what could not be kept beyond the session; empty: nothing */
 
         size_t stream_bytes; /* 0: occurrences are not kept */

@@ -25,8 +25,9 @@ struct emulation {
         const struct emulator *rows;
         /* NULL: no state. 0 and *ret_state, or -errno with a sentence in error. */
         int (*open)(const struct policy_rule *rule, void **ret_state, char *error, size_t n_error);
-        /* Saves what the options say is to outlive the session. Once, when no call is on its way any more and
-         * before anybody is told that the session is over. NULL: nothing. 0, or -errno with a sentence. */
+        /* Saves what the options say is to outlive the session. Once, when no call is on its way any more
+         * and before anybody is told that the session is over. NULL: nothing. 0, or -errno with a sentence.
+         */
         int (*keep)(void *state, char *error, size_t n_error);
         void (*close)(void *state);
 };
