@@ -11,7 +11,9 @@
 
 #include <string.h>
 
-#define EVENT_N_FIELDS  25
+#define EVENT_N_FIELDS  26
+#define EVENT_RULE      24 /* index of the first field that may be absent */
+#define EVENT_SOURCE    25
 #define EVENT_LEAST     24 /* of files written before there were policies */
 #define LEDGER_N_FIELDS 11
 
@@ -58,6 +60,7 @@ void event_put(struct codec_writer *writer, const struct event *event) {
         text_put(writer, event->object, sizeof(event->object));
         codec_put_uint(writer, event->object_offset);
         text_put(writer, event->rule, sizeof(event->rule));
+        codec_put_uint(writer, event->source);
 }
 
 static void skip_rest(struct codec_reader *reader, size_t n) {
@@ -94,8 +97,9 @@ void event_get(struct codec_reader *reader, struct event *ret) {
         text_get(reader, ret->detail, sizeof(ret->detail));
         text_get(reader, ret->object, sizeof(ret->object));
         ret->object_offset = codec_get_uint(reader, UINT64_MAX);
-        if (n >= EVENT_N_FIELDS)
+        if (n > EVENT_RULE)
                 text_get(reader, ret->rule, sizeof(ret->rule));
+        ret->source = n > EVENT_SOURCE ? codec_get_uint(reader, UINT64_MAX) : 0;
         skip_rest(reader, n > EVENT_N_FIELDS ? n - EVENT_N_FIELDS : 0);
         if (ret->count == 0)
                 codec_fail(reader);

@@ -4,8 +4,8 @@
  * Files of events, read in one pass through a window of fixed size.
  *
  * What must stay true: every complete record before a cut is delivered; a cut, a broken byte and a whole
- * file are told apart; a record larger than the window can hold is broken, so no file makes us use more
- * memory.
+ * file are told apart; a record larger than the window can hold is broken, and sources are remembered up to
+ * a bound, so no file makes us use more memory.
  */
 
 #include "proto/event_file.h"
@@ -31,6 +31,14 @@ struct event_file {
         uint64_t start_ns;
         char label[EVENT_FILE_LABEL_MAX + 1];
         struct ledger ledger;
+
+        /* Those that have not ended, by number. */
+        struct event_source *sources; /* owned */
+        size_t n_sources, size_sources, source_bytes;
+        uint64_t n_forgotten;
+        event_file_on_source on_source;
+        void *data;
+
         uint8_t window[WINDOW];
 };
 
@@ -79,11 +87,107 @@ static void header_get(struct event_file *file, struct codec_reader *reader, siz
                 codec_skip(reader);
 }
 
+/* Place of the source, or where it would be. */
+static size_t source_position(const struct event_file *file, uint64_t number, bool *ret_found) {
+        size_t low = 0, high = file->n_sources;
+
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+
+                if (file->sources[middle].number < number)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        *ret_found = low < file->n_sources && file->sources[low].number == number;
+        return low;
+}
+
+static size_t source_bytes(const struct event_source *source) {
+        return sizeof(*source) + source->labels.bytes + source->labels.size * sizeof(struct label);
+}
+
+static void source_forget(struct event_file *file, size_t position) {
+        file->source_bytes -= source_bytes(file->sources + position);
+        event_source_deinit(file->sources + position);
+        file->n_sources--;
+        memmove(file->sources + position, file->sources + position + 1,
+                (file->n_sources - position) * sizeof(*file->sources));
+}
+
+/* Eats what *source owns. */
+static int source_remember(struct event_file *file, struct event_source *source) {
+        size_t bytes = source_bytes(source), position;
+        bool found;
+
+        if (file->on_source)
+                file->on_source(file->data, source, NULL);
+        position = source_position(file, source->number, &found);
+        if (found)
+                source_forget(file, position);
+        if (file->n_sources == EVENT_FILE_SOURCES_MAX ||
+            file->source_bytes + bytes > EVENT_FILE_SOURCES_BYTES) {
+                file->n_forgotten++;
+                event_source_deinit(source);
+                return 0;
+        }
+        if (file->n_sources == file->size_sources) {
+                size_t size = file->size_sources ? file->size_sources * 2 : 16;
+                struct event_source *sources = reallocarray(file->sources, size, sizeof(*sources));
+
+                if (!sources) {
+                        event_source_deinit(source);
+                        return error_origin(-ENOMEM);
+                }
+                file->sources = sources;
+                file->size_sources = size;
+        }
+        memmove(file->sources + position + 1, file->sources + position,
+                (file->n_sources - position) * sizeof(*file->sources));
+        file->sources[position] = *source;
+        file->n_sources++;
+        file->source_bytes += bytes;
+        return 0;
+}
+
+static int source_get(struct event_file *file, struct codec_reader *reader) {
+        struct event_source source;
+        int r = event_source_get(reader, &source);
+
+        if (r || reader->error) {
+                event_source_deinit(&source);
+                return error_trace(r);
+        }
+        return error_trace(source_remember(file, &source));
+}
+
+static void ended_get(struct event_file *file, struct codec_reader *reader) {
+        size_t n = codec_get_array(reader), position;
+        struct event_source unknown = { .uid = UINT32_MAX };
+        struct ledger ledger;
+        bool found;
+
+        if (n < 2)
+                codec_fail(reader);
+        unknown.number = codec_get_uint(reader, UINT64_MAX);
+        ledger_get(reader, &ledger);
+        for (size_t i = 2; i < n && !reader->error; i++)
+                codec_skip(reader);
+        if (reader->error)
+                return;
+        position = source_position(file, unknown.number, &found);
+        if (file->on_source)
+                file->on_source(file->data, found ? file->sources + position : &unknown, &ledger);
+        if (found)
+                source_forget(file, position);
+}
+
 /* One record out of the window. *ret_kind is its kind, or -1 for one of a later version. */
 static int record_get(struct event_file *file, struct event *event, int *ret_kind) {
         struct codec_reader reader;
         size_t n_elements, n_fields;
         bool newer = false;
+        int r = 0;
 
         codec_reader_init(&reader, file->window + file->start, file->end - file->start);
         n_elements = codec_get_array(&reader);
@@ -109,6 +213,12 @@ static int record_get(struct event_file *file, struct event *event, int *ret_kin
                 case EVENT_FILE_LEDGER:
                         ledger_get(&reader, &file->ledger);
                         break;
+                case EVENT_FILE_SOURCE:
+                        r = source_get(file, &reader);
+                        break;
+                case EVENT_FILE_ENDED:
+                        ended_get(file, &reader);
+                        break;
                 default:
                         *ret_kind = -1;
                         codec_skip(&reader);
@@ -116,7 +226,8 @@ static int record_get(struct event_file *file, struct event *event, int *ret_kin
         }
         for (size_t i = 2; i < n_elements && !reader.error; i++)
                 codec_skip(&reader);
-
+        if (r)
+                return error_trace(r);
         if (reader.error == CODEC_E_SHORT && reader.end - reader.start < EVENT_FILE_RECORD_MAX)
                 return EVENT_FILE_E_TRUNCATED;
         if (reader.error || reader.at - reader.start > EVENT_FILE_RECORD_MAX)
@@ -163,6 +274,9 @@ int event_file_open(int fd, struct event_file **ret) {
 struct event_file *event_file_close(struct event_file *file) {
         if (!file)
                 return NULL;
+        for (size_t i = 0; i < file->n_sources; i++)
+                event_source_deinit(file->sources + i);
+        free(file->sources);
         fd_close(file->fd);
         free(file);
         return NULL;
@@ -206,6 +320,39 @@ const struct ledger *event_file_ledger(const struct event_file *file) {
         return file->outcome == EVENT_FILE_E_END ? &file->ledger : NULL;
 }
 
+const struct event_source *event_file_source(const struct event_file *file, uint64_t number) {
+        bool found;
+        size_t position = source_position(file, number, &found);
+
+        return found ? file->sources + position : NULL;
+}
+
+uint64_t event_file_sources_forgotten(const struct event_file *file) {
+        return file->n_forgotten;
+}
+
+void event_file_watch(struct event_file *file, event_file_on_source on_source, void *data) {
+        file->on_source = on_source;
+        file->data = data;
+}
+
+int event_file_take(const void *bytes, size_t n, size_t *at, struct event *ret) {
+        struct codec_reader reader;
+        size_t n_elements;
+
+        if (*at >= n)
+                return EVENT_FILE_E_END;
+        codec_reader_init(&reader, (const uint8_t *)bytes + *at, n - *at);
+        n_elements = codec_get_array(&reader);
+        if (codec_get_uint(&reader, INT32_MAX) != EVENT_FILE_EVENT || n_elements != 2)
+                codec_fail(&reader);
+        event_get(&reader, ret);
+        if (reader.error)
+                return EVENT_FILE_E_INVALID;
+        *at += (size_t)(reader.at - reader.start);
+        return 0;
+}
+
 static void record_begin(struct codec_writer *writer, struct buf *to, enum event_file_kind kind) {
         codec_writer_init(writer, to);
         codec_put_array(writer, 2);
@@ -236,6 +383,24 @@ int event_file_put_ledger(struct buf *to, const struct ledger *ledger) {
         struct codec_writer writer;
 
         record_begin(&writer, to, EVENT_FILE_LEDGER);
+        ledger_put(&writer, ledger);
+        return codec_writer_finish(&writer);
+}
+
+int event_file_put_source(struct buf *to, const struct event_source *source) {
+        struct codec_writer writer;
+
+        record_begin(&writer, to, EVENT_FILE_SOURCE);
+        event_source_put(&writer, source);
+        return codec_writer_finish(&writer);
+}
+
+int event_file_put_ended(struct buf *to, uint64_t number, const struct ledger *ledger) {
+        struct codec_writer writer;
+
+        record_begin(&writer, to, EVENT_FILE_ENDED);
+        codec_put_array(&writer, 2);
+        codec_put_uint(&writer, number);
         ledger_put(&writer, ledger);
         return codec_writer_finish(&writer);
 }

@@ -177,7 +177,83 @@ static void put_verdict(struct buf *to, const struct event *event) {
                 put_bool(to, "performed", true);
 }
 
+/* What a container is called in a cluster, as the gadgets say it. */
+static void put_k8s(struct buf *to, const struct event_source *source) {
+        static const struct {
+                const char *label, *key;
+        } rows[] = {
+                { "node", "node" },
+                { "namespace", "namespace" },
+                { "pod", "podName" },
+                { "container", "containerName" },
+        };
+        bool any = false;
+
+        if (!event_source_label(source, "pod"))
+                return;
+        buf_puts(to, ",\"k8s\":{");
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                const char *value = event_source_label(source, rows[i].label);
+
+                if (!value)
+                        continue;
+                buf_printf(to, "%s\"%s\":", any ? "," : "", rows[i].key);
+                json_put_text(to, value, strlen(value));
+                any = true;
+        }
+        buf_putc(to, '}');
+}
+
+static const char *mode_name(enum wire_mode mode) {
+        switch (mode) {
+        case WIRE_MODE_DRY_RUN:
+                return "dry-run";
+        case WIRE_MODE_RECORD:
+                return "record";
+        case WIRE_MODE_ENFORCE:
+                return "enforce";
+        case WIRE_MODE_POLICY:
+                return "policy";
+        }
+        return "unknown";
+}
+
+static void put_source(struct buf *to, const struct event_source *source) {
+        const struct labels *labels = &source->labels;
+
+        buf_printf(to, "\"session\":%" PRIu64, number_of(source->number));
+        put_key_text(to, "mode", mode_name(source->mode));
+        if (source->profile)
+                put_key_text(to, "profile", source->profile);
+        put_k8s(to, source);
+        if (labels->n == 0)
+                return;
+        buf_puts(to, ",\"labels\":{");
+        for (size_t i = 0; i < labels->n; i++) {
+                buf_puts(to, i > 0 ? "," : "");
+                json_put_text(to, labels->items[i].name, strlen(labels->items[i].name));
+                buf_putc(to, ':');
+                json_put_text(to, labels->items[i].value, strlen(labels->items[i].value));
+        }
+        buf_putc(to, '}');
+}
+
+void event_source_json(struct buf *to, const struct event_source *source, const struct ledger *ledger) {
+        buf_putc(to, '{');
+        put_source(to, source);
+        if (ledger) {
+                buf_puts(to, ",\"ledger\":");
+                ledger_json(to, ledger);
+        }
+        buf_putc(to, '}');
+}
+
 void event_json(struct buf *to, const struct event *event, const char *rule) {
+        event_json_of(to, event, rule, NULL);
+}
+
+void event_json_of(struct buf *to, const struct event *event, const char *rule,
+                   const struct event_source *source) {
         buf_putc(to, '{');
         put_time(to, "timestamp", event->first_ns);
         buf_puts(to, ",\"proc\":{\"comm\":");
@@ -200,6 +276,12 @@ void event_json(struct buf *to, const struct event *event, const char *rule) {
         put_bool(to, "observed", event->flags & EVENT_OBSERVED);
         put_bool(to, "gone", event->flags & EVENT_GONE);
         put_bool(to, "merged_args", event->flags & EVENT_MERGED_ARGS);
+        if (source) {
+                buf_putc(to, ',');
+                put_source(to, source);
+        } else if (event->source > 0) {
+                buf_printf(to, ",\"session\":%" PRIu64, number_of(event->source));
+        }
         buf_putc(to, '}');
 }
 

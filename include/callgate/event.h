@@ -68,6 +68,8 @@ struct event {
         char object[EVENT_OBJECT_MAX]; /* mapped file the call came from; empty where unknown */
         uint64_t object_offset;        /* offset of ip in that file */
         char rule[EVENT_RULE_MAX];     /* name of the policy's rule that decided; empty: none did */
+        uint64_t
+                source; /* which of the sessions of a service; 0: there is one only (proto/event_source.h) */
 };
 
 /*

@@ -14,7 +14,7 @@
 #include "base/diag.h"
 #include "callgate/wire.h"
 #include "policy/filter.h"
-#include "supervisor/service/labels.h"
+#include "proto/labels.h"
 
 enum {
         CONFIG_E_INVALID = 64, /* diags say why */

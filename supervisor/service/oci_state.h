@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "supervisor/service/labels.h"
+#include "proto/labels.h"
 
 #define OCI_STATE_MAX (4u * 1024 * 1024) /* bytes of JSON; annotations alone have been seen at 300 KB */
 

@@ -14,7 +14,7 @@
 #include "callgate/event.h"
 #include "callgate/wire.h"
 #include "supervisor/service/config.h"
-#include "supervisor/service/labels.h"
+#include "proto/labels.h"
 
 /* Where an event comes from; valid during take(). */
 struct publication_source {

@@ -15,7 +15,7 @@
 #include "supervisor/kernel.h"
 #include "supervisor/receiver.h"
 #include "supervisor/service/config.h"
-#include "supervisor/service/labels.h"
+#include "proto/labels.h"
 #include "supervisor/session.h"
 
 enum {

@@ -25,7 +25,18 @@ static int file_of(const uint8_t *data, size_t size) {
         return fd;
 }
 
-static void use(struct learn *learn, struct report *report, const struct event *event) {
+static void on_source(void *data, const struct event_source *source, const struct ledger *ledger) {
+        struct buf text = BUF_INIT(0);
+
+        (void)data;
+        event_source_json(&text, source, ledger);
+        if (buf_error(&text))
+                abort();
+        buf_deinit(&text);
+}
+
+static void use(struct learn *learn, struct report *report, const struct event *event,
+                const struct event_source *source) {
         struct buf text = BUF_INIT(0);
 
         event_text(&text, event);
@@ -33,7 +44,7 @@ static void use(struct learn *learn, struct report *report, const struct event *
                 if ((unsigned char)text.data[i] < 0x20 || text.data[i] == 0x7f)
                         abort();
         buf_reset(&text);
-        event_json(&text, event, NULL);
+        event_json_of(&text, event, NULL, source);
         if (buf_error(&text) || learn_add(learn, event) < 0 || report_add(report, event) < 0)
                 abort();
         buf_deinit(&text);
@@ -57,8 +68,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 return 0;
         if (learn_new(&learn_options, &learn) < 0 || report_new(&report_options, &report) < 0)
                 abort();
+        event_file_watch(file, on_source, NULL);
         while ((r = event_file_next(file, &event)) == EVENT_FILE_OK)
-                use(learn, report, &event);
+                use(learn, report, &event, event_file_source(file, event.source));
         if (r < 0 || event_file_offset(file) > size)
                 abort();
         if (r == EVENT_FILE_E_END && (!event_file_ledger(file) || event_file_offset(file) != size))

@@ -22,7 +22,8 @@ static struct event full_event(void) {
                                .verdict = 0x80000000,
                                .answer = EVENT_ANSWER_VALUE,
                                .value = INT64_MIN,
-                               .object_offset = 12345 };
+                               .object_offset = 12345,
+                               .source = UINT64_MAX };
 
         memset(event.comm, 0xff, sizeof(event.comm) - 1);
         memset(event.exe, 'e', sizeof(event.exe) - 1);
@@ -51,6 +52,7 @@ static void expect_equal(const struct event *one, const struct event *other) {
         cr_expect_str_eq(one->detail, other->detail);
         cr_expect_str_eq(one->object, other->object);
         cr_expect_eq(one->object_offset, other->object_offset);
+        cr_expect_eq(one->source, other->source);
 }
 
 Test(event_codec, extremes_come_back) {
@@ -122,6 +124,7 @@ Test(event_codec, appended_fields_are_skipped) {
         cr_expect_str_eq(to.comm, "later");
         cr_expect_eq(to.object_offset, 23);
         cr_expect_str_eq(to.rule, "t");
+        cr_expect_eq(to.source, 25);
         buf_deinit(&buf);
 }
 
@@ -133,6 +136,7 @@ Test(event_codec, longer_texts_of_a_later_version_are_cut) {
         cr_assert_eq(event_decode(buf.data, buf.n, &to), CODEC_OK);
         cr_expect_str_eq(to.comm, "a name longer t");
         cr_expect_str_eq(to.rule, "", "older files have no rule");
+        cr_expect_eq(to.source, 0, "nor sources");
         buf_deinit(&buf);
 }
 

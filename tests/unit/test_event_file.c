@@ -269,3 +269,90 @@ Test(event_file, trouble_of_the_descriptor_comes_up) {
         cr_expect_eq(event_file_open(open("/", O_RDONLY | O_CLOEXEC), &file), -EISDIR);
         cr_expect_null(file);
 }
+
+/* ---- sources ---- */
+
+static void put_source(struct buf *buf, uint64_t number, const char *pod) {
+        struct event_source source = { .number = number, .uid = 5, .mode = WIRE_MODE_RECORD };
+
+        cr_assert_eq(labels_set(&source.labels, "pod", pod), 0);
+        cr_assert_eq(event_file_put_source(buf, &source), 0);
+        event_source_deinit(&source);
+}
+
+static void on_source(void *data, const struct event_source *source, const struct ledger *last) {
+        struct buf *log = data;
+        const char *pod = event_source_label(source, "pod");
+
+        buf_printf(log, "%s%u:%s ", last ? "-" : "+", (unsigned)source->number, pod ? pod : "?");
+}
+
+Test(event_file, sources_are_known_until_they_end) {
+        struct buf buf = BUF_INIT(0), log = BUF_INIT(0);
+        struct event event = { .count = 1, .source = 9 };
+        struct event_file *file;
+
+        event_file_put_header(&buf, "", 0);
+        put_source(&buf, 9, "nine");
+        put_source(&buf, 2, "two");
+        event_file_put_event(&buf, &event);
+        put_source(&buf, 9, "other");
+        event_file_put_event(&buf, &event);
+        event_file_put_ended(&buf, 9, &ledger);
+        event.source = 2;
+        event_file_put_event(&buf, &event);
+        event_file_put_ended(&buf, 77, &ledger);
+        event_file_put_ledger(&buf, &ledger);
+        cr_assert_eq(event_file_open(file_of(buf.data, buf.n), &file), 0);
+        event_file_watch(file, on_source, &log);
+        cr_assert_eq(event_file_next(file, &event), EVENT_FILE_OK);
+        cr_expect_eq(event.source, 9);
+        cr_expect_str_eq(event_source_label(event_file_source(file, 9), "pod"), "nine");
+        cr_expect_str_eq(event_source_label(event_file_source(file, 2), "pod"), "two");
+        cr_expect_null(event_file_source(file, 3));
+        cr_assert_eq(event_file_next(file, &event), EVENT_FILE_OK);
+        cr_expect_str_eq(event_source_label(event_file_source(file, 9), "pod"), "other");
+        cr_assert_eq(event_file_next(file, &event), EVENT_FILE_OK);
+        cr_expect_eq(event.source, 2);
+        cr_expect_null(event_file_source(file, 9));
+        cr_assert_eq(event_file_next(file, &event), EVENT_FILE_E_END);
+        cr_expect_str_eq(buf_string(&log), "+9:nine +2:two +9:other -9:other -77:? ");
+        cr_expect_eq(event_file_sources_forgotten(file), 0);
+        event_file_close(file);
+        buf_deinit(&buf);
+        buf_deinit(&log);
+}
+
+/* A hostile file names as many as it likes. */
+Test(event_file, sources_are_remembered_up_to_a_bound) {
+        struct buf buf = BUF_INIT(0);
+        struct event_file *file;
+        struct event event;
+
+        event_file_put_header(&buf, "", 0);
+        for (unsigned i = EVENT_FILE_SOURCES_MAX + 10; i > 0; i--)
+                put_source(&buf, i, "p");
+        event_file_put_ledger(&buf, &ledger);
+        cr_assert_eq(event_file_open(file_of(buf.data, buf.n), &file), 0);
+        cr_assert_eq(event_file_next(file, &event), EVENT_FILE_E_END);
+        cr_expect_eq(event_file_sources_forgotten(file), 10);
+        cr_expect_null(event_file_source(file, 1));
+        cr_expect_not_null(event_file_source(file, 11));
+        event_file_close(file);
+        buf_deinit(&buf);
+}
+
+Test(event_file, records_in_memory) {
+        struct buf buf = BUF_INIT(0);
+        struct event event;
+        size_t at = 0;
+
+        put_events(&buf, 2);
+        cr_expect_eq(event_file_take(buf.data, buf.n, &at, &event), 0);
+        cr_expect_eq(event.nr, 0);
+        cr_expect_eq(event_file_take(buf.data, buf.n - 1, &(size_t){ at }, &event), EVENT_FILE_E_INVALID);
+        cr_expect_eq(event_file_take(buf.data, buf.n, &at, &event), 0);
+        cr_expect_eq(event.nr, 1);
+        cr_expect_eq(event_file_take(buf.data, buf.n, &at, &event), EVENT_FILE_E_END);
+        buf_deinit(&buf);
+}

@@ -168,3 +168,50 @@ Test(event_json, ledger) {
         cr_expect_eq(json_integer_value(json_object_get(root, "unwritten")), 3);
         json_decref(root);
 }
+
+static struct event_source web(void) {
+        struct event_source source = { .number = 17, .mode = WIRE_MODE_DRY_RUN };
+
+        labels_set(&source.labels, "node", "n1");
+        labels_set(&source.labels, "pod", "web-0");
+        labels_set(&source.labels, "a \"quoted\" name", "\xff");
+        return source;
+}
+
+Test(event_json, where_it_comes_from) {
+        struct event_source source = web();
+        struct event event = sample();
+        struct buf buf = BUF_INIT(0);
+        json_t *root, *k8s;
+
+        event_json_of(&buf, &event, NULL, &source);
+        root = parsed(&buf);
+        cr_expect_eq(json_integer_value(json_object_get(root, "session")), 17);
+        cr_expect_str_eq(text(root, "mode"), "dry-run");
+        k8s = json_object_get(root, "k8s");
+        cr_expect_str_eq(text(k8s, "node"), "n1");
+        cr_expect_str_eq(text(k8s, "podName"), "web-0");
+        cr_expect_eq(json_object_size(k8s), 2);
+        cr_expect_str_eq(text(json_object_get(root, "labels"), "a \"quoted\" name"), "\\xff");
+        json_decref(root);
+        event.source = 3;
+        root = json_of(&event, NULL);
+        cr_expect_eq(json_integer_value(json_object_get(root, "session")), 3);
+        cr_expect_null(json_object_get(root, "labels"));
+        json_decref(root);
+        event_source_deinit(&source);
+}
+
+Test(event_json, a_session_that_ended) {
+        struct event_source source = web();
+        struct ledger ledger = { .received = 4 };
+        struct buf buf = BUF_INIT(0);
+        json_t *root;
+
+        event_source_json(&buf, &source, &ledger);
+        root = parsed(&buf);
+        cr_expect_eq(json_integer_value(json_object_get(root, "session")), 17);
+        cr_expect_eq(json_integer_value(json_object_get(json_object_get(root, "ledger"), "received")), 4);
+        json_decref(root);
+        event_source_deinit(&source);
+}

@@ -2,7 +2,7 @@
 
 /* Few enough to be searched one after the other. */
 
-#include "supervisor/service/labels.h"
+#include "proto/labels.h"
 
 #include <errno.h>
 #include <stdlib.h>
