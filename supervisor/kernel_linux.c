@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -162,7 +163,7 @@ static int linux_add_fd(void *data, int listener, uint64_t id, int fd, int fd_at
 }
 
 static int linux_open_proc(void *data, uint32_t tid, const char *name, int flags) {
-        char path[64];
+        char path[64 + PATH_MAX];
         int fd;
 
         snprintf(path, sizeof(path), "/proc/%u/%s", tid, name);

@@ -136,6 +136,8 @@ static void call_name_task(struct session *session, struct call *call) {
         call->event.first_ns = call->event.last_ns = session->kernel->now(session->kernel->data);
         task = tasks_find(&session->tasks, call->event.tid, call->event.first_ns);
         memcpy(call->event.comm, task->comm, EVENT_COMM_MAX);
+        if (session->options.runtime && stage_has(&session->stage, call->event.tid))
+                call->event.flags |= EVENT_RUNTIME;
 }
 
 /* An EINTR of ours is no call that was taken back: it must not be repaired. */
@@ -180,7 +182,7 @@ static int call_classify(struct session *session, struct call *call) {
         key.arch = call->event.arch;
         key.nr = call->event.nr;
         key.verdict = call->event.verdict;
-        key.flags = call->event.flags & EVENT_OBSERVED;
+        key.flags = call->event.flags & (EVENT_OBSERVED | EVENT_RUNTIME);
         /* Of a policy, what was answered tells rows apart as well. */
         if (call->policed)
                 key.flags |=
@@ -241,6 +243,9 @@ static void call_disbelieve(struct call *call) {
 /* Names read before the call are of no use after it; to be called when everything about it has been read. */
 static void call_forget_names(struct session *session, struct call *call) {
         if (call->event.arch == arch_native()->audit) {
+                /* What filter a runtime loaded is not known to us: seeing is believing. */
+                if (call->event.nr == SYS_execve && !session->tasks.may_cache)
+                        tasks_may_cache(&session->tasks, tracks_exec(session));
                 if (call->event.nr == SYS_execve || call->event.nr == SYS_execveat ||
                     (call->event.nr == SYS_prctl && call->event.args[0] == PR_SET_NAME_OPTION))
                         tasks_renamed(&session->tasks);
@@ -475,6 +480,8 @@ int session_step(struct session *session) {
         struct call call;
         int r;
 
+        if (!session->stage.begun)
+                stage_begin(&session->stage);
         call_init(&call, session, session->kernel, session->listener_fd);
         r = call_receive(session, &call);
         if (r)
@@ -536,7 +543,8 @@ int session_new(const struct kernel *kernel, int listener_fd, int sink_fd,
                 return error_trace(r);
         }
         session->options.label = session->label;
-        tasks_init(&session->tasks, kernel, tracks_exec(session));
+        tasks_init(&session->tasks, kernel, tracks_exec(session) && !options->runtime);
+        stage_init(&session->stage, kernel, options->runtime, options->runtime_pid);
         if (sink_fd >= 0) {
                 r = eventlog_new(sink_fd, session->label, kernel->now(kernel->data), &session->eventlog);
                 if (r) {
@@ -645,7 +653,7 @@ int session_change(struct session *session, const struct session_options *option
                 session->options.mode = options->mode;
                 session->options.decode_all = options->decode_all;
                 session->options.runtime = options->runtime;
-                tasks_may_cache(&session->tasks, tracks_exec(session));
+                tasks_may_cache(&session->tasks, tracks_exec(session) && !session->options.runtime);
                 atomic_store_explicit(&session->policed, options->policing != NULL, memory_order_release);
         }
         pthread_mutex_unlock(&session->lock);

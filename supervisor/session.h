@@ -22,6 +22,7 @@
 #include "policy/filter.h"
 #include "supervisor/eventlog.h"
 #include "supervisor/kernel.h"
+#include "supervisor/stage.h"
 #include "supervisor/tally.h"
 #include "supervisor/tasks.h"
 
@@ -48,7 +49,8 @@ struct session_options {
         struct policing *policing;
         uint32_t launcher; /* process that starts the program (supervisor/members.h); 0: unknown */
         bool runtime; /* a container runtime installed the filter: its own calls before the program's execve
-                       * are marked EVENT_RUNTIME */
+                       * are marked EVENT_RUNTIME (supervisor/stage.h) */
+        uint32_t runtime_pid; /* process that loaded it, as the runtime says; 0: unknown */
         const struct filter
                 *filter; /* what the profile says; empty: everything notified is wanted. Copied. */
 };
@@ -64,6 +66,7 @@ struct session {
         struct ledger ledger;
         struct tally tally;
         struct tasks tasks;
+        struct stage stage;
         struct eventlog *eventlog; /* owned; NULL: no stream */
         uint64_t last_id;          /* of the notification received last */
         bool any_id;

@@ -26,9 +26,10 @@ enum {
 
 struct tally_key {
         char comm[EVENT_COMM_MAX];
-        uint32_t arch, nr, verdict, flags; /* flags: those that tell rows apart (EVENT_OBSERVED) */
-        uint64_t args[EVENT_N_ARGS];       /* already masked to the class */
-        char rule[EVENT_RULE_MAX];         /* of a policy; padded with NULs */
+        uint32_t arch, nr, verdict;
+        uint32_t flags;              /* those that tell rows apart: EVENT_OBSERVED, EVENT_RUNTIME */
+        uint64_t args[EVENT_N_ARGS]; /* already masked to the class */
+        char rule[EVENT_RULE_MAX];   /* of a policy; padded with NULs */
 };
 
 struct tally {
