@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/utf8.h"
 
 #define BUF_LIMIT_DEFAULT (64u << 20)
 
@@ -94,34 +95,19 @@ void buf_printf(struct buf *buf, const char *format, ...) {
         va_end(args);
 }
 
-/* Length of the well-formed UTF-8 sequence at bytes, 0 if there is none (overlong, surrogate, cut). */
-static size_t utf8_length(const unsigned char *bytes, size_t n) {
-        unsigned char c = bytes[0];
-        size_t length = c < 0x80                ? 1
-                        : c >= 0xc2 && c < 0xe0 ? 2
-                        : c >= 0xe0 && c < 0xf0 ? 3
-                        : c >= 0xf0 && c < 0xf5 ? 4
-                                                : 0;
+/* Length of the UTF-8 sequence at bytes; 0 for C1 control characters: they move cursors on some terminals
+ * just as C0 ones do. */
+static size_t printable_length(const unsigned char *bytes, size_t n) {
+        size_t length = utf8_length(bytes, n);
 
-        if (length == 0 || length > n)
-                return 0;
-        for (size_t i = 1; i < length; i++)
-                if ((bytes[i] & 0xc0) != 0x80)
-                        return 0;
-        if ((c == 0xe0 && bytes[1] < 0xa0) || (c == 0xed && bytes[1] > 0x9f) ||
-            (c == 0xf0 && bytes[1] < 0x90) || (c == 0xf4 && bytes[1] > 0x8f))
-                return 0;
-        /* C1 control characters move cursors on some terminals just as C0 ones do. */
-        if (c == 0xc2 && bytes[1] < 0xa0)
-                return 0;
-        return length;
+        return length == 2 && bytes[0] == 0xc2 && bytes[1] < 0xa0 ? 0 : length;
 }
 
 void buf_escape(struct buf *buf, const char *text, size_t n) {
         const unsigned char *bytes = (const unsigned char *)text;
 
         for (size_t i = 0; i < n;) {
-                size_t length = utf8_length(bytes + i, n - i);
+                size_t length = printable_length(bytes + i, n - i);
 
                 switch (bytes[i]) {
                 case '\n':

@@ -13,7 +13,10 @@
 #include "proto/codec.h"
 
 #include <msgpack.h>
+#include <stdio.h>
 #include <string.h>
+
+#include "base/utf8.h"
 
 /* ---- writer ---- */
 
@@ -85,6 +88,23 @@ void codec_put_bytes(struct codec_writer *writer, const void *bytes, size_t n) {
 
 void codec_put_string(struct codec_writer *writer, const char *text) {
         codec_put_text(writer, text, strlen(text));
+}
+
+void codec_put_stranger(struct codec_writer *writer, const char *bytes, size_t n) {
+        size_t n_wrong = 0;
+
+        for (size_t i = 0, length; i < n; i += length ?: 1) {
+                length = utf8_length(bytes + i, n - i);
+                n_wrong += length == 0;
+        }
+        msgpack_pack_str(PACKER(writer), n + 3 * n_wrong);
+        for (size_t i = 0, length; i < n; i += length ?: 1) {
+                char wrong[5];
+
+                length = utf8_length(bytes + i, n - i);
+                snprintf(wrong, sizeof(wrong), "\\x%02x", (unsigned char)bytes[i]);
+                append(writer, length ? bytes + i : wrong, length ?: 4);
+        }
 }
 
 void codec_put_value(struct codec_writer *writer, const void *bytes, size_t n) {

@@ -51,6 +51,8 @@ void codec_put_bool(struct codec_writer *writer, bool value);
 void codec_put_text(struct codec_writer *writer, const char *text, size_t n);   /* str: must be UTF-8 */
 void codec_put_bytes(struct codec_writer *writer, const void *bytes, size_t n); /* bin */
 void codec_put_string(struct codec_writer *writer, const char *text);           /* as codec_put_text() */
+/* str out of bytes of strangers: \xNN stands for each byte that is not UTF-8. */
+void codec_put_stranger(struct codec_writer *writer, const char *bytes, size_t n);
 void codec_put_value(struct codec_writer *writer, const void *bytes, size_t n); /* msgpack already */
 /* Hands everything to the buf; its error (0, -ENOMEM, -E2BIG). */
 int codec_writer_finish(struct codec_writer *writer);

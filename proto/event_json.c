@@ -16,37 +16,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/utf8.h"
 #include "proto/event_text.h"
 #include "syscalls/names.h"
-
-/* Length of the UTF-8 sequence at bytes, or 0. No overlong forms, no surrogates. */
-static size_t utf8_length(const unsigned char *bytes, size_t n) {
-        unsigned char lead = bytes[0];
-        unsigned char least = 0x80, most = 0xbf;
-        size_t length;
-
-        if (lead < 0x80)
-                return 1;
-        if (lead < 0xc2 || lead > 0xf4)
-                return 0;
-        length = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-        if (length > n)
-                return 0;
-        if (lead == 0xe0)
-                least = 0xa0;
-        else if (lead == 0xed)
-                most = 0x9f;
-        else if (lead == 0xf0)
-                least = 0x90;
-        else if (lead == 0xf4)
-                most = 0x8f;
-        if (bytes[1] < least || bytes[1] > most)
-                return 0;
-        for (size_t i = 2; i < length; i++)
-                if ((bytes[i] & 0xc0) != 0x80)
-                        return 0;
-        return length;
-}
 
 void json_put_text(struct buf *to, const char *text, size_t n) {
         const unsigned char *bytes = (const unsigned char *)text;
@@ -111,25 +83,6 @@ static void put_bool(struct buf *to, const char *key, bool value) {
         buf_printf(to, ",\"%s\":%s", key, value ? "true" : "false");
 }
 
-static const char *answer_name(uint32_t answer) {
-        switch (answer) {
-        case EVENT_ANSWER_NONE:
-                return "none";
-        case EVENT_ANSWER_CONTINUE:
-                return "continue";
-        case EVENT_ANSWER_ERRNO:
-                return "errno";
-        case EVENT_ANSWER_VALUE:
-                return "value";
-        case EVENT_ANSWER_FD:
-                return "descriptor";
-        case EVENT_ANSWER_KILL:
-                return "killed";
-        default:
-                return "unknown";
-        }
-}
-
 static void put_call(struct buf *to, const struct event *event) {
         const struct arch *arch = arch_of_call(event->arch, event->nr);
         char space[32];
@@ -169,7 +122,7 @@ static void put_verdict(struct buf *to, const struct event *event) {
         put_key_text(to, "code", action ? action : "unknown");
         buf_printf(to, ",\"code_raw\":%" PRIu32, event->verdict);
         put_key_text(to, "verdict", event_text_code(event->verdict, code, sizeof(code)));
-        put_key_text(to, "answer", answer_name(event->answer));
+        put_key_text(to, "answer", event_text_answer(event->answer));
         if (event->answer == EVENT_ANSWER_ERRNO || event->answer == EVENT_ANSWER_VALUE ||
             event->answer == EVENT_ANSWER_FD)
                 buf_printf(to, ",\"value\":%" PRId64, event->value);

@@ -161,3 +161,22 @@ void event_text(struct buf *to, const struct event *event) {
         if (event->detail[0] && !(event->flags & EVENT_DETAIL_OK))
                 buf_puts(to, " (memory not confirmed)");
 }
+
+const char *event_text_answer(uint32_t answer) {
+        switch (answer) {
+        case EVENT_ANSWER_NONE:
+                return "none";
+        case EVENT_ANSWER_CONTINUE:
+                return "continue";
+        case EVENT_ANSWER_ERRNO:
+                return "errno";
+        case EVENT_ANSWER_VALUE:
+                return "value";
+        case EVENT_ANSWER_FD:
+                return "descriptor";
+        case EVENT_ANSWER_KILL:
+                return "killed";
+        default:
+                return "unknown";
+        }
+}

@@ -21,3 +21,5 @@ void event_text_args(struct buf *to, const struct event *event);
 const char *event_text_code(uint32_t verdict, char *buf, size_t size); /* size >= 48 */
 /* The same without the data: "SECCOMP_RET_ERRNO". Static storage; NULL for a value no kernel knows. */
 const char *event_text_action(uint32_t verdict);
+/* "none", "continue", "errno", "value", "descriptor", "killed": what the task was told. Static storage. */
+const char *event_text_answer(uint32_t answer);
