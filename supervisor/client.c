@@ -1,20 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * A connection walks through proto/message.h's states; its session lives on a receiver thread. Results are
- * sent row by row as the socket takes them, so that a slow reader costs a row of memory, not a copy of the
- * tally.
+ * A connection walks through proto/message.h's states; its session is the registry's. Results are sent row
+ * by row as the socket takes them, so that a slow reader costs a row of memory, not a copy of the tally.
  */
 
 #include "supervisor/client.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -22,19 +19,14 @@
 #include "base/fd.h"
 #include "policy/filter.h"
 #include "policy/simulate.h"
-#include "proto/control_path.h"
 #include "proto/frame.h"
 #include "proto/message.h"
-#include "supervisor/ask.h"
-#include "supervisor/control.h"
+#include "supervisor/policed.h"
 #include "supervisor/policing.h"
-#include "supervisor/receiver.h"
-#include "supervisor/reload.h"
 #include "supervisor/session.h"
 
-#define OUTGOING_MAX   (WIRE_FRAME_MAX + 65536u)
-#define OUTGOING_FILL  65536u /* stop encoding rows above this many waiting bytes */
-#define KICK_PERIOD_MS 10
+#define OUTGOING_MAX  (WIRE_FRAME_MAX + 65536u)
+#define OUTGOING_FILL 65536u /* stop encoding rows above this many waiting bytes */
 
 enum sending {
         SENDING_NOTHING,
@@ -43,12 +35,10 @@ enum sending {
 };
 
 struct client {
-        uv_loop_t *loop;
-        const struct kernel *kernel;
-        void (*on_closed)(void *data);
-        void *data;
+        struct client_options options;
 
         int fd; /* -1 once the peer is gone */
+        struct ucred peer;
         uv_poll_t socket;
         bool socket_open;
         struct frame_reader reader;
@@ -56,87 +46,60 @@ struct client {
         size_t n_sent;
         enum message_state state;
 
-        struct session_options options;
+        struct session_options wanted;
         struct filter filter;
         char *label;
+        struct policed *policed; /* NULL: no policy */
 
-        /* Under a policy. */
-        bool answers; /* somebody is at the client's terminal */
-        struct reload reload;
-        struct asks *asks;
-        uv_async_t question;       /* raised by workers */
-        uv_signal_t hangup_signal; /* SIGHUP: reload */
-        struct control *control;
-
-        struct session *session;
-        struct receiver receiver;
-        uv_async_t ended; /* raised by the receiver's thread */
-        int ended_result;
+        struct registered *registered; /* held; NULL: no listener yet */
         bool session_ended;
-
-        /* Hang-up of the listener: a nested epoll asks for nothing but EPOLLHUP, so that calls do not wake
-         * the loop (uv_poll cannot ask for less than readable, and reports a hang-up as readable). */
-        int hangup_fd;
-        uv_poll_t hangup;
-        uv_timer_t kick;
 
         enum sending sending;
         size_t next_row;
-        unsigned n_handles; /* libuv handles not yet closed */
         bool closing;
 };
 
 static void client_free(struct client *client) {
-        void (*on_closed)(void *data) = client->on_closed;
-        void *data = client->data;
+        void (*on_closed)(void *data) = client->options.on_closed;
+        void *data = client->options.data;
 
-        policing_free(client->options.policing);
-        session_free(client->session);
-        asks_free(client->asks);
-        reload_deinit(&client->reload);
+        policing_free(client->wanted.policing);
+        if (client->registered)
+                registry_release(client->registered);
+        policed_free(client->policed);
         frame_reader_deinit(&client->reader);
         buf_deinit(&client->outgoing);
         filter_deinit(&client->filter);
         free(client->label);
-        fd_close(client->hangup_fd);
         free(client);
         on_closed(data);
 }
 
-static void on_handle_closed(uv_handle_t *handle) {
+static void on_socket_closed(uv_handle_t *handle) {
         struct client *client = handle->data;
 
-        if (handle == (uv_handle_t *)&client->socket) {
-                client->fd = fd_close(client->fd);
-                client->socket_open = false;
-        }
-        if (--client->n_handles == 0 && client->closing)
+        client->fd = fd_close(client->fd);
+        client->socket_open = false;
+        if (client->closing)
                 client_free(client);
 }
 
 /* The peer is gone or no longer wanted. The session, if any, goes on. */
 static void client_hang_up(struct client *client) {
-        if (client->asks)
-                asks_again(client->asks);
-        if (client->socket_open && !uv_is_closing((uv_handle_t *)&client->socket))
-                uv_close((uv_handle_t *)&client->socket, on_handle_closed);
+        if (!client->socket_open || uv_is_closing((uv_handle_t *)&client->socket))
+                return;
+        uv_close((uv_handle_t *)&client->socket, on_socket_closed);
+        if (client->policed)
+                policed_attended(client->policed);
 }
 
-/* Both connection and session are done: close what is left; the last handle frees. */
+/* Both connection and session are done. */
 static void client_close(struct client *client) {
-        uv_handle_t *handles[] = {
-                (uv_handle_t *)&client->socket,   (uv_handle_t *)&client->ended,
-                (uv_handle_t *)&client->hangup,   (uv_handle_t *)&client->kick,
-                (uv_handle_t *)&client->question, (uv_handle_t *)&client->hangup_signal,
-        };
-
         client->closing = true;
-        client->control = control_free(client->control);
-        for (size_t i = 0; i < sizeof(handles) / sizeof(handles[0]); i++)
-                if (handles[i]->data && handles[i]->type != UV_UNKNOWN_HANDLE && !uv_is_closing(handles[i]))
-                        uv_close(handles[i], on_handle_closed);
-        if (client->n_handles == 0)
+        if (!client->socket_open)
                 client_free(client);
+        else
+                client_hang_up(client);
 }
 
 static void client_update(struct client *client);
@@ -165,12 +128,12 @@ static void client_refuse(struct client *client, int error, const char *text) {
 static int put_result(struct client *client, bool final) {
         struct message message = { .number = MESSAGE_RESULT, .result.final = final };
 
-        session_ledger(client->session, &message.result.ledger);
+        session_ledger(client->registered->session, &message.result.ledger);
         if (final) {
-                message.result.trouble = client->session->trouble;
-                message.result.n_trouble = strlen(client->session->trouble);
+                message.result.trouble = client->registered->session->trouble;
+                message.result.n_trouble = strlen(client->registered->session->trouble);
         } else
-                message.result.n_tasks = (uint32_t)session_alive(client->session);
+                message.result.n_tasks = (uint32_t)session_alive(client->registered->session);
         return client_put(client, &message);
 }
 
@@ -179,7 +142,7 @@ static int client_fill(struct client *client) {
         struct event event;
 
         while (client->sending != SENDING_NOTHING && client->outgoing.n - client->n_sent < OUTGOING_FILL) {
-                if (session_row(client->session, client->next_row, &event) == 0) {
+                if (session_row(client->registered->session, client->next_row, &event) == 0) {
                         size_t mark = frame_begin(&client->outgoing);
                         int r = message_encode_event(&client->outgoing, MESSAGE_ROW, &event);
 
@@ -226,12 +189,10 @@ static bool client_has_output(const struct client *client) {
         return client->n_sent < client->outgoing.n || client->sending != SENDING_NOTHING;
 }
 
-static void on_ended(uv_async_t *async) {
-        struct client *client = async->data;
+static void on_ended(void *data, struct registered *registered) {
+        struct client *client = data;
 
-        if (client->session_ended || !receiver_done(&client->receiver))
-                return;
-        receiver_join(&client->receiver);
+        (void)registered;
         client->session_ended = true;
         if (client->socket_open) {
                 client->sending = SENDING_FINAL;
@@ -240,198 +201,63 @@ static void on_ended(uv_async_t *async) {
         client_update(client);
 }
 
-/* On the receiver's thread. */
-static void on_receiver_end(void *data, int r) {
-        struct client *client = data;
-
-        client->ended_result = r;
-        uv_async_send(&client->ended);
-}
-
-static void on_kick(uv_timer_t *timer) {
-        struct client *client = timer->data;
-
-        if (receiver_done(&client->receiver))
-                uv_timer_stop(timer);
-        else
-                receiver_kick(&client->receiver);
-}
-
-static void client_stop_session(struct client *client) {
-        if (client->session && !client->session_ended)
-                uv_timer_start(&client->kick, on_kick, 0, KICK_PERIOD_MS);
-}
-
-static void on_hangup(uv_poll_t *poll, int status, int events) {
-        struct client *client = poll->data;
-
-        uv_poll_stop(poll);
-        /* The receiver usually sees the end by itself; kernels before 6.11 leave it asleep. */
-        uv_timer_start(&client->kick, on_kick, KICK_PERIOD_MS, KICK_PERIOD_MS);
-}
-
-static int watch_hangup(struct client *client) {
-        struct epoll_event event = { .events = 0 }; /* EPOLLHUP and EPOLLERR are always reported */
-        int r;
-
-        client->hangup_fd = epoll_create1(EPOLL_CLOEXEC);
-        if (client->hangup_fd < 0)
-                return error_origin(-errno);
-        if (epoll_ctl(client->hangup_fd, EPOLL_CTL_ADD, client->session->listener_fd, &event) < 0)
-                return error_origin(-errno);
-        r = uv_poll_init(client->loop, &client->hangup, client->hangup_fd);
-        if (r)
-                return error_origin(r);
-        client->hangup.data = client;
-        client->n_handles++;
-        return error_trace(uv_poll_start(&client->hangup, UV_READABLE, on_hangup));
-}
-
 /* ---- policies ---- */
 
-/* To whoever attends on the control socket, else to the client's terminal. */
-static int put_question(struct client *client, const struct ask_question *asked) {
-        const struct message question = {
-                .number = MESSAGE_QUESTION,
-                .question = { .id = asked->id,
-                              .text = asked->text,
-                              .n_text = strlen(asked->text),
-                              .call = asked->call,
-                              .n_call = strlen(asked->call),
-                              .program = asked->program,
-                              .n_program = strlen(asked->program),
-                              .object = asked->object,
-                              .n_object = strlen(asked->object) },
-        };
+static struct session *session_of(void *data) {
+        struct client *client = data;
 
-        if (control_attended(client->control)) {
-                /* Should they be gone, their leaving asks anew. */
-                control_question(client->control, &question);
-                return 0;
-        }
-        return client_put(client, &question);
+        return client->registered && !client->session_ended ? client->registered->session : NULL;
 }
 
-static bool has_terminal(const struct client *client) {
-        return client->answers && client->socket_open && !uv_is_closing((uv_handle_t *)&client->socket) &&
+static bool attended(void *data) {
+        struct client *client = data;
+
+        return client->socket_open && !uv_is_closing((uv_handle_t *)&client->socket) &&
                client->state == MESSAGE_STATE_RUNNING;
 }
 
-static void on_question(uv_async_t *async) {
-        struct client *client = async->data;
-        struct ask_question asked;
-        int r = 0;
+static int ask(void *data, const struct message *question) {
+        struct client *client = data;
+        int r = client_put(client, question);
 
-        while (!r && (control_attended(client->control) || has_terminal(client)) &&
-               asks_take(client->asks, &asked))
-                r = put_question(client, &asked);
         if (r < 0)
                 client_hang_up(client);
         client_update(client);
-}
-
-/* On a worker's thread. */
-static void on_asked(void *data) {
-        struct client *client = data;
-
-        uv_async_send(&client->question);
-}
-
-static bool on_reload(void *data, struct buf *lines) {
-        struct client *client = data;
-
-        if (!client->session || client->session_ended) {
-                buf_puts(lines, "there is no running program\n");
-                return false;
-        }
-        return reload_again(&client->reload, client->session->policing, lines);
-}
-
-static void on_hangup_signal(uv_signal_t *signal, int number) {
-        struct buf lines = BUF_INIT(MESSAGE_LINES_MAX);
-
-        (void)number;
-        on_reload(signal->data, &lines);
-        buf_deinit(&lines);
-}
-
-/* Who can be asked has changed; what was asked before is asked again. */
-static void on_attended(void *data) {
-        struct client *client = data;
-
-        asks_again(client->asks);
-        uv_async_send(&client->question);
-}
-
-static void on_answer(void *data, uint64_t id, enum message_word word) {
-        struct client *client = data;
-
-        asks_answer(client->asks, id, (enum ask_answer)word);
-}
-
-/* Where the supervisor takes requests: beside the user's other sockets, or nowhere. */
-static void open_control(struct client *client) {
-        char path[512];
-        const struct control_options options = { .path = path,
-                                                 .on_reload = on_reload,
-                                                 .on_attended = on_attended,
-                                                 .on_answer = on_answer,
-                                                 .data = client };
-
-        if (control_path_of((unsigned)getpid(), path, sizeof(path)) == 0)
-                control_new(client->loop, &options, &client->control);
-}
-
-static int begin_policing(struct client *client) {
-        struct policing *policing;
-        struct policy *policy;
-        char error[256] = "";
-        int r = reload_policy(&client->reload, &policy);
-
-        if (!r)
-                r = policing_new(policy, client->asks, &policing, error, sizeof(error));
-        if (r == POLICY_E_INVALID) {
-                client_refuse(client, EINVAL, error[0] ? error : "the policy cannot be put in force");
-                return r;
-        }
-        if (!r)
-                client->options.policing = policing;
-        for (size_t i = 0; !r && i < client->reload.n_labels; i++)
-                r = policing_add_label(policing, client->reload.labels[i]);
         return error_trace(r);
+}
+
+static int refuse_policy(struct client *client, const char *text) {
+        client_refuse(client, EINVAL, text[0] ? text : "the policy cannot be put in force");
+        return POLICY_E_INVALID;
 }
 
 static int on_hello_policy(struct client *client, const struct message_hello *hello) {
         struct buf lines = BUF_INIT(MESSAGE_LINES_MAX);
-        int r = reload_init(&client->reload, hello->policy, hello->n_policy, hello->policy_path,
-                            hello->n_policy_path, hello->variables, hello->n_variables, &lines);
+        const struct policed_options options = {
+                .loop = client->options.loop,
+                .private = client->options.private,
+                .session = session_of,
+                .attended = attended,
+                .ask = ask,
+                .data = client,
+        };
+        char error[256] = "";
+        int r;
 
-        client->answers = hello->flags & MESSAGE_HELLO_ANSWERS;
-        if (r == POLICY_E_INVALID) {
-                client_refuse(client, EINVAL, buf_string(&lines));
-                buf_deinit(&lines);
-                return r;
-        }
+        /* It names files to read and to write, and calls are carried out with our rights or with the task's:
+         * what a policy may do, its author must be able to do. */
+        if (!client->options.private && client->peer.uid != 0 && client->peer.uid != geteuid())
+                return refuse_policy(client,
+                                     "this service takes policies of root only: run the program without "
+                                     "--supervisor");
+        r = policed_new(&options, hello, &lines, &client->policed);
+        if (r == POLICY_E_INVALID)
+                r = refuse_policy(client, buf_string(&lines));
         buf_deinit(&lines);
-        if (!r)
-                r = asks_new(on_asked, client, &client->asks);
-        if (!r)
-                r = uv_async_init(client->loop, &client->question, on_question);
-        if (!r) {
-                client->question.data = client;
-                client->n_handles++;
-                r = uv_signal_init(client->loop, &client->hangup_signal);
-        }
-        if (!r) {
-                client->hangup_signal.data = client;
-                client->n_handles++;
-                r = uv_signal_start(&client->hangup_signal, on_hangup_signal, SIGHUP);
-        }
-        if (!r) {
-                open_control(client);
-                r = begin_policing(client);
-        }
-        return error_trace(r);
+        if (r)
+                return error_trace(r);
+        r = policed_policing(client->policed, &client->wanted.policing, error, sizeof(error));
+        return r == POLICY_E_INVALID ? refuse_policy(client, error) : error_trace(r);
 }
 
 static int on_reload_message(struct client *client) {
@@ -439,7 +265,10 @@ static int on_reload_message(struct client *client) {
         struct buf lines = BUF_INIT(MESSAGE_LINES_MAX);
         int r;
 
-        reloaded.reloaded.ok = on_reload(client, &lines);
+        if (client->policed)
+                reloaded.reloaded.ok = policed_reload(client->policed, &lines);
+        else
+                buf_puts(&lines, "there is no policy\n");
         reloaded.reloaded.text = buf_string(&lines);
         reloaded.reloaded.n_text = strlen(reloaded.reloaded.text);
         r = client_put(client, &reloaded);
@@ -448,14 +277,6 @@ static int on_reload_message(struct client *client) {
 }
 
 /* ---- messages ---- */
-
-/* The process at the other end, as the kernel knows it; 0 where it is not visible to us. */
-static uint32_t launcher_of(const struct client *client) {
-        struct ucred peer = { 0 };
-        socklen_t n = sizeof(peer);
-
-        return getsockopt(client->fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) == 0 ? (uint32_t)peer.pid : 0;
-}
 
 static int on_hello(struct client *client, const struct message_hello *hello) {
         struct message ready = { .number = MESSAGE_READY,
@@ -476,12 +297,12 @@ static int on_hello(struct client *client, const struct message_hello *hello) {
         client->label = strndup(hello->label, hello->n_label);
         if (!client->label)
                 return error_origin(-ENOMEM);
-        client->options = (struct session_options){
+        client->wanted = (struct session_options){
                 .mode = (enum wire_mode)hello->mode,
                 .decode_all = hello->flags & MESSAGE_HELLO_DECODE_ALL,
                 .label = client->label,
                 .filter = &client->filter,
-                .launcher = launcher_of(client),
+                .launcher = (uint32_t)client->peer.pid,
         };
         if (hello->mode == WIRE_MODE_POLICY) {
                 int r = on_hello_policy(client, hello);
@@ -492,21 +313,51 @@ static int on_hello(struct client *client, const struct message_hello *hello) {
         return client_put(client, &ready);
 }
 
+static const char *refusal_text(int r) {
+        switch (r) {
+        case REGISTRY_E_LIMIT:
+                return "the service has as many sessions as its limits allow";
+        case REGISTRY_E_REFUSED:
+                return "the service's configuration refuses this session";
+        case REGISTRY_E_FOREIGN:
+                return "the descriptor handed over is not a listener of seccomp";
+        default:
+                return "the session could not be started";
+        }
+}
+
 static int on_listener(struct client *client) {
         const struct message go = { .number = MESSAGE_GO };
-        int r = session_new(client->kernel, frame_reader_take_fd(&client->reader, 0),
-                            frame_reader_take_fd(&client->reader, 1), &client->options, &client->session);
+        struct labels labels = LABELS_INIT;
+        struct registration registration = {
+                .origin = ORIGIN_AGENT,
+                .listener_fd = frame_reader_take_fd(&client->reader, 0),
+                .sink_fd = frame_reader_take_fd(&client->reader, 1),
+                .uid = client->peer.uid,
+                .pid = (uint32_t)client->peer.pid,
+                .labels = &labels,
+                .options = &client->wanted,
+                .on_end = on_ended,
+                .data = client,
+        };
+        int r = 0;
 
-        if (!r) {
-                client->options.policing = NULL; /* the session's now */
-                r = watch_hangup(client);
-        }
+        if (client->label[0])
+                r = labels_set(&labels, "command", client->label);
+        if (!r && client->options.describe)
+                r = client->options.describe(client->options.data, (uint32_t)client->peer.pid, &labels);
         if (!r)
-                r = receiver_start(&client->receiver, client->session, on_receiver_end, client);
+                r = registry_add(client->options.registry, &registration, &client->registered);
+        else {
+                fd_close(registration.listener_fd);
+                fd_close(registration.sink_fd);
+        }
+        labels_deinit(&labels);
         if (r) {
-                client_refuse(client, -r, "the session could not be started");
+                client_refuse(client, r < 0 ? -r : EACCES, refusal_text(r));
                 return 0;
         }
+        client->wanted.policing = NULL; /* the session's now */
         return client_put(client, &go);
 }
 
@@ -542,7 +393,8 @@ static int client_handle(struct client *client) {
                 }
                 return 0;
         case MESSAGE_STOP:
-                client_stop_session(client);
+                if (client->registered)
+                        registry_close(client->options.registry, client->registered);
                 return 0;
         case MESSAGE_DETACH:
                 client_hang_up(client);
@@ -550,8 +402,9 @@ static int client_handle(struct client *client) {
         case MESSAGE_RELOAD:
                 return on_reload_message(client);
         case MESSAGE_ANSWER:
-                if (client->asks)
-                        asks_answer(client->asks, message.answer.id, (enum ask_answer)message.answer.answer);
+                if (client->policed)
+                        policed_answer(client->policed, message.answer.id,
+                                       (enum message_word)message.answer.answer);
                 return 0;
         default:
                 return error_origin(-EPROTO);
@@ -582,7 +435,7 @@ static void on_socket(uv_poll_t *poll, int status, int events) {
 
 /* Sends what there is, asks for what is needed next, and closes when nothing is left to do. */
 static void client_update(struct client *client) {
-        bool session_over = !client->session || client->session_ended;
+        bool session_over = !client->registered || client->session_ended;
 
         if (client->closing)
                 return;
@@ -600,44 +453,33 @@ static void client_update(struct client *client) {
                 client_close(client);
 }
 
-int client_new(uv_loop_t *loop, const struct kernel *kernel, int fd, void (*on_closed)(void *data),
-               void *data) {
+int client_new(const struct client_options *options, int fd) {
         struct client *client = calloc(1, sizeof(*client));
+        socklen_t n = sizeof(client->peer);
         int r;
 
         if (!client) {
                 fd_close(fd);
                 return error_origin(-ENOMEM);
         }
-        client->loop = loop;
-        client->kernel = kernel;
-        client->on_closed = on_closed;
-        client->data = data;
+        client->options = *options;
         client->fd = fd;
-        client->hangup_fd = -1;
         client->outgoing = BUF_INIT(OUTGOING_MAX);
-        client->socket.data = client->ended.data = client->kick.data = client;
+        client->socket.data = client;
         frame_reader_init(&client->reader);
-
-        r = fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0 ? -errno : 0;
+        r = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &client->peer, &n) < 0 ? -errno : 0;
         if (!r)
-                r = uv_poll_init(loop, &client->socket, fd);
+                r = fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0 ? -errno : 0;
+        if (!r)
+                r = uv_poll_init(options->loop, &client->socket, fd);
         if (r) {
                 fd_close(fd);
                 free(client);
                 return error_origin(r);
         }
         client->socket_open = true;
-        client->n_handles = 3;
-        uv_timer_init(loop, &client->kick);
-        r = uv_async_init(loop, &client->ended, on_ended);
-        if (!r)
-                r = uv_poll_start(&client->socket, UV_READABLE, on_socket);
-        if (r) {
-                if (client->ended.type == UV_UNKNOWN_HANDLE)
-                        client->n_handles--;
+        r = uv_poll_start(&client->socket, UV_READABLE, on_socket);
+        if (r)
                 client_close(client);
-                return error_origin(r);
-        }
         return 0;
 }

@@ -6,13 +6,24 @@
  * when callgate is killed or detaches, the program's calls are still answered until its last task is gone.
  */
 
+#include <stdbool.h>
 #include <uv.h>
 
-#include "supervisor/kernel.h"
+#include "supervisor/service/labels.h"
+#include "supervisor/service/registry.h"
 
 struct client;
 
+struct client_options {
+        uv_loop_t *loop;
+        struct registry *registry;
+        bool private; /* a supervisor of this client's own */
+        /* Labels of a session that process pid hands over; NULL: none. */
+        int (*describe)(void *data, uint32_t pid, struct labels *ret);
+        void (*on_closed)(void *data);
+        void *data;
+};
+
 /* Takes over fd. on_closed is called once, when connection and session are both gone; the client is freed
- * after it returns. 0 or -errno (fd is closed then). */
-int client_new(uv_loop_t *loop, const struct kernel *kernel, int fd, void (*on_closed)(void *data),
-               void *data);
+ * by then. 0 or -errno: fd is closed and on_closed is not called. */
+int client_new(const struct client_options *options, int fd);

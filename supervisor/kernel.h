@@ -16,6 +16,8 @@
 struct rlimit64;
 
 struct kernel {
+        /* Is this descriptor, which a stranger handed over, a listener? Told without using it. */
+        bool (*is_listener)(void *data, int fd);
         /*
          * SECCOMP_IOCTL_NOTIF_RECV. Blocks until a notification is there: the ioctl ignores O_NONBLOCK
          * (measured on 6.18). -ENOENT: one call was aborted before we came, or (kernel >= 6.11) no task

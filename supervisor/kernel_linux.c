@@ -46,6 +46,17 @@ union response_buffer {
 
 static struct seccomp_notif_sizes sizes;
 
+static bool linux_is_listener(void *data, int fd) {
+        static const char name[] = "anon_inode:seccomp notify";
+        char path[32], target[64];
+        ssize_t n;
+
+        (void)data;
+        snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+        n = readlink(path, target, sizeof(target));
+        return n == (ssize_t)sizeof(name) - 1 && memcmp(target, name, sizeof(name) - 1) == 0;
+}
+
 static int linux_receive(void *data, int listener, struct seccomp_notif *ret_notif) {
         union notif_buffer buffer;
 
@@ -212,6 +223,7 @@ int kernel_linux(struct kernel *ret) {
         if (sizes.seccomp_notif < sizeof(struct seccomp_notif))
                 sizes.seccomp_notif = sizeof(struct seccomp_notif);
         *ret = (struct kernel){
+                .is_listener = linux_is_listener,
                 .receive = linux_receive,
                 .answer = linux_answer,
                 .confirm = linux_confirm,

@@ -149,3 +149,6 @@ int config_assign(const struct config *config, const struct labels *labels, uint
 int config_choose(const struct config *config, enum wire_mode mode, const char *profile, const char *policy,
                   struct diags *diags, struct assignment *ret);
 void assignment_deinit(struct assignment *assignment);
+
+/* `callgated --check`: says what the configuration at path (NULL: the usual place) means. An exit code. */
+int config_check(const char *path, bool json);

@@ -46,3 +46,7 @@ int keeper_dismiss(struct keeper *keeper);
 /* The keeper's own program: serves the connection on fd until it is dismissed, or until nobody came for
  * wait_ns. Returns an exit code. */
 int keeper_main(int fd, const char *path, uint64_t wait_ns);
+
+/* `--replace`: asks the service that runs with this configuration to hand over and waits until it has ended.
+ * 0 (also when none runs) or -errno. */
+int keeper_replace(const struct config *config);

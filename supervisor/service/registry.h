@@ -48,28 +48,28 @@ struct registered {
         char *problem;        /* NULL: none */
         bool all, include_runtime;
 
-        /* Owned by the publisher (its thread). */
-        void *published;
-        bool final_published; /* set on the loop's thread once everything went to the outlets */
+        void *published; /* the publisher's own */
 
         struct registry *registry;
-        void *watch; /* registry.c's own handles */
         struct registered *next;
 };
 
 struct registry_options {
         uv_loop_t *loop;
         const struct kernel *kernel;
-        const struct config *config; /* borrowed until registry_configure() gives another */
+        /* Borrowed until registry_configure() gives another. NULL, of a private supervisor: no limits, and
+         * nothing is kept once it ended. */
+        const struct config *config;
         struct keeper *keeper;       /* NULL: nothing survives us */
-        struct publisher *publisher; /* NULL (tests): events go nowhere */
-        void (*on_begin)(void *data, struct registered *registered);
-        void (*on_end)(void *data, struct registered *registered);
+        struct publisher *publisher; /* NULL: events go nowhere but into the sessions' own streams */
+        uint64_t first_number;
+        void (*on_end)(void *data); /* a session has ended; may be NULL */
         void *data;
 };
 
 int registry_new(const struct registry_options *options, struct registry **ret);
-/* All sessions must have been stopped: registry_stop(). */
+/* All sessions must have ended or been stopped (registry_stop()). Memory is freed once the loop has closed
+ * its handles. Not from within its own callbacks. */
 struct registry *registry_free(struct registry *registry);
 
 struct registration {
@@ -81,14 +81,23 @@ struct registration {
         const char *metadata;        /* copied; NULL: none */
         /* What a launcher asked for in its HELLO; NULL: the configuration decides (config_assign()). */
         const struct session_options *options;
-        const char *profile; /* for people, with options */
-        struct adopted
-                *adopted; /* supervisor/service/keeper.h: a session of a predecessor; NULL: a new one */
+        const char *profile;     /* for people, with options */
+        struct adopted *adopted; /* a session of a predecessor; NULL: a new one */
+        /* On the loop: its last task is gone, or it was closed, and every call is answered. May be NULL. */
+        void (*on_end)(void *data, struct registered *registered);
+        void *data;
 };
 
 /* Receives calls from here on. 0 with *ret, REGISTRY_E_*, or -errno. */
 int registry_add(struct registry *registry, const struct registration *registration,
                  struct registered **ret);
+
+/* While held, an ended session stays readable. Whoever gave on_end holds it from the beginning. */
+void registry_hold(struct registered *registered);
+void registry_release(struct registered *registered);
+bool registry_has_ended(const struct registered *registered);
+/* The publisher has handed on everything of an ended session. */
+void registry_published(struct registered *registered);
 
 struct registered *registry_first(struct registry *registry); /* then ->next: alive and ended, by number */
 struct registered *registry_find(struct registry *registry, uint64_t number);

@@ -13,6 +13,11 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+static bool fake_is_listener(void *data, int fd) {
+        (void)data;
+        return fd >= 0;
+}
+
 static int fake_receive(void *data, int listener, struct seccomp_notif *ret_notif) {
         struct fake_kernel *fake = data;
         struct fake_call *call;
@@ -231,6 +236,7 @@ static int fake_kill(void *data, uint32_t tid) {
 void fake_kernel_init(struct fake_kernel *fake) {
         memset(fake, 0, sizeof(*fake));
         fake->kernel = (struct kernel){
+                .is_listener = fake_is_listener,
                 .receive = fake_receive,
                 .answer = fake_answer,
                 .confirm = fake_confirm,

@@ -22,6 +22,7 @@
 #include "tests/fakes/fake_kernel.h"
 
 static struct fake_kernel fake;
+static struct registry *registry;
 static uv_loop_t loop;
 static pthread_t thread;
 static int peer = -1;
@@ -34,19 +35,24 @@ static void on_closed(void *data) {
 
 static void *run(void *data) {
         uv_run(&loop, UV_RUN_DEFAULT);
+        registry = registry_free(registry);
         while (uv_run(&loop, UV_RUN_NOWAIT))
                 ;
         return NULL;
 }
 
 static void setup(void) {
+        struct registry_options registry_options = { .loop = &loop, .kernel = &fake.kernel };
+        struct client_options options = { .loop = &loop, .private = true, .on_closed = on_closed };
         int fds[2];
 
         fake_kernel_init(&fake);
         cr_assert_eq(uv_loop_init(&loop), 0);
+        cr_assert_eq(registry_new(&registry_options, &registry), 0);
+        options.registry = registry;
         cr_assert_eq(fd_socketpair(fds), 0);
         peer = fds[0];
-        cr_assert_eq(client_new(&loop, &fake.kernel, fds[1], on_closed, NULL), 0);
+        cr_assert_eq(client_new(&options, fds[1]), 0);
         cr_assert_eq(pthread_create(&thread, NULL, run, NULL), 0);
 }
 

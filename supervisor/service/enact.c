@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "supervisor/service/enact.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/diag.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "policy/native/read.h"
+#include "supervisor/policing.h"
+#include "supervisor/service/keeper.h"
+
+static int add_labels(struct policing *policing, const struct labels *labels) {
+        int r = 0;
+
+        for (size_t i = 0; i < labels->n && !r; i++) {
+                char *line;
+
+                if (asprintf(&line, "%s=%s", labels->items[i].name, labels->items[i].value) < 0)
+                        return error_origin(-ENOMEM);
+                r = policing_add_label(policing, line);
+                free(line);
+        }
+        return error_trace(r);
+}
+
+/* Nobody is there to be asked: questions are answered as after their time-out. */
+static int begin_policing(const struct assignment *assignment, const struct labels *labels,
+                          struct policing **ret, char *problem, size_t n_problem) {
+        struct policy_read_options options = { .folder = "/" };
+        struct diags diags = DIAGS_INIT;
+        struct policy *policy;
+        int r = policy_read(assignment->policy, strlen(assignment->policy), &options, &diags, &policy);
+
+        diags_deinit(&diags);
+        if (!r)
+                r = policing_new(policy, NULL, ret, problem, n_problem);
+        if (r)
+                return error_trace(r);
+        r = add_labels(*ret, labels);
+        if (r)
+                *ret = policing_free(*ret);
+        return error_trace(r);
+}
+
+static int options_of(const struct registered *registered, const struct assignment *assignment,
+                      struct session_options *ret, char *problem, size_t n_problem) {
+        *ret = (struct session_options){
+                .mode = assignment->mode,
+                .label = assignment->profile,
+                .runtime = registered->origin == ORIGIN_OCI,
+                .launcher = registered->origin == ORIGIN_AGENT ? registered->pid : 0,
+                .filter = &assignment->filter,
+        };
+        if (assignment->mode != WIRE_MODE_POLICY)
+                return 0;
+        return error_trace(
+                begin_policing(assignment, &registered->labels, &ret->policing, problem, n_problem));
+}
+
+static void replace(char **to, char *text) {
+        free(*to);
+        *to = text;
+}
+
+static void note(struct registered *registered, struct assignment *assignment) {
+        registered->mode = assignment->mode;
+        registered->all = assignment->all;
+        registered->include_runtime = assignment->include_runtime;
+        replace(&registered->rule, assignment->rule ? strdup(assignment->rule) : NULL);
+        replace(&registered->profile, assignment->profile);
+        assignment->profile = NULL;
+        replace(&registered->problem, assignment->problem[0] ? strdup(assignment->problem) : NULL);
+}
+
+/* A policy that cannot be put in force must not let through what it would refuse. */
+static int begin_assigned(const struct registry_options *options, const struct registration *registration,
+                          struct registered *registered) {
+        struct assignment assignment = { 0 };
+        struct session_options wanted;
+        int r = config_assign(options->config, &registered->labels, registered->uid, registered->metadata,
+                              &assignment);
+
+        if (!r && assignment.refused)
+                r = REGISTRY_E_REFUSED;
+        if (!r)
+                r = options_of(registered, &assignment, &wanted, assignment.problem,
+                               sizeof(assignment.problem));
+        if (r) {
+                fd_close(registration->listener_fd);
+                fd_close(registration->sink_fd);
+                assignment_deinit(&assignment);
+                return r == POLICY_E_INVALID ? REGISTRY_E_REFUSED : error_trace(r);
+        }
+        r = session_new(options->kernel, registration->listener_fd, registration->sink_fd, &wanted,
+                        &registered->session);
+        if (r)
+                policing_free(wanted.policing);
+        else
+                note(registered, &assignment);
+        assignment_deinit(&assignment);
+        return error_trace(r);
+}
+
+int enact_begin(const struct registry_options *options, const struct registration *registration,
+                struct registered *registered) {
+        if (!registration->options)
+                return error_trace(begin_assigned(options, registration, registered));
+        registered->mode = registration->options->mode;
+        return error_trace(session_new(options->kernel, registration->listener_fd, registration->sink_fd,
+                                       registration->options, &registered->session));
+}
+
+int enact_change(struct registered *registered, struct assignment *assignment) {
+        struct session_options wanted;
+        int r = options_of(registered, assignment, &wanted, assignment->problem,
+                           sizeof(assignment->problem));
+
+        if (!r)
+                r = session_change(registered->session, &wanted);
+        if (r) {
+                policing_free(wanted.policing);
+                return r == POLICY_E_INVALID ? error_origin(-EINVAL) : error_trace(r);
+        }
+        note(registered, assignment);
+        return 0;
+}
+
+static void name_of(const struct registered *registered, char name[KEEPER_NAME_MAX]) {
+        snprintf(name, KEEPER_NAME_MAX, "session-%llu", (unsigned long long)registered->number);
+}
+
+int enact_keep(struct keeper *keeper, const struct registered *registered) {
+        const int fds[] = { registered->session->listener_fd };
+        char name[KEEPER_NAME_MAX];
+
+        name_of(registered, name);
+        return error_trace(keeper_put(keeper, name, fds, sizeof(fds) / sizeof(fds[0])));
+}
+
+void enact_drop(struct keeper *keeper, const struct registered *registered) {
+        char name[KEEPER_NAME_MAX];
+
+        name_of(registered, name);
+        keeper_drop(keeper, name);
+}

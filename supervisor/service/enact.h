@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * From what a session is to be (an assignment, or a launcher's wish) to the session itself. Only registry.c
+ * includes this.
+ */
+
+#include "supervisor/service/config.h"
+#include "supervisor/service/registry.h"
+
+struct keeper;
+
+/* Makes registered->session and fills in mode, rule, profile, problem. Eats the registration's descriptors,
+ * also on failure. 0, REGISTRY_E_REFUSED, or -errno. */
+int enact_begin(const struct registry_options *options, const struct registration *registration,
+                struct registered *registered);
+
+/* Another assignment for a living session; takes what it owns. 0 or -errno: then all is as before. */
+int enact_change(struct registered *registered, struct assignment *assignment);
+
+/* What a successor needs goes to the keeper; is taken from it again. */
+int enact_keep(struct keeper *keeper, const struct registered *registered);
+void enact_drop(struct keeper *keeper, const struct registered *registered);

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "supervisor/service/numbers.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/output.h"
+
+#define FILE_BYTES_MAX 64
+
+static int read_block(const char *path, uint64_t *ret) {
+        struct buf text = BUF_INIT(FILE_BYTES_MAX + 1);
+        char *end;
+        int r = buf_read_file(&text, path, FILE_BYTES_MAX);
+
+        *ret = 0;
+        if (r == 0) {
+                *ret = strtoull(buf_string(&text), &end, 10);
+                if (end == text.data || *end != '\n' || *ret > UINT64_MAX / NUMBERS_BLOCK - 1)
+                        r = -EBADMSG;
+        }
+        buf_deinit(&text);
+        return r == -ENOENT ? 0 : r ? error_origin(r) : 0;
+}
+
+int numbers_take(const char *state, uint64_t *ret) {
+        struct output output = OUTPUT_INIT;
+        char path[4096];
+        uint64_t block;
+        int r;
+
+        if (snprintf(path, sizeof(path), "%s/numbers", state) >= (int)sizeof(path))
+                return error_origin(-ENAMETOOLONG);
+        r = read_block(path, &block);
+        if (!r)
+                r = output_open(&output, path);
+        if (r)
+                return error_trace(r);
+        fprintf(output.stream, "%" PRIu64 "\n", block + 1);
+        r = output_commit(&output);
+        *ret = block * NUMBERS_BLOCK + 1;
+        return error_trace(r);
+}
