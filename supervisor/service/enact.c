@@ -53,6 +53,7 @@ static int options_of(const struct registered *registered, const struct assignme
                 .mode = assignment->mode,
                 .label = assignment->profile,
                 .runtime = registered->origin == ORIGIN_OCI,
+                .runtime_pid = registered->origin == ORIGIN_OCI ? registered->pid : 0,
                 .launcher = registered->origin == ORIGIN_AGENT ? registered->pid : 0,
                 .filter = &assignment->filter,
         };

@@ -3,7 +3,8 @@
 
 /*
  * What a container runtime sends with a listener: a ContainerProcessState of the OCI runtime specification,
- * one JSON object. The bytes come in pieces and without an end: read_more() says when the object is closed.
+ * one JSON object. The bytes come in pieces, and no end of the connection follows: the scanner says when the
+ * object is closed.
  */
 
 #include <stdbool.h>
@@ -12,32 +13,34 @@
 
 #include "proto/labels.h"
 
-#define OCI_STATE_MAX (4u * 1024 * 1024) /* bytes of JSON; annotations alone have been seen at 300 KB */
+#define OCI_STATE_MAX  (4u * 1024 * 1024) /* bytes of JSON; annotations alone have been seen at 300 KB */
+#define OCI_FDS_MAX    16                 /* descriptors that one may come with; runtimes send one */
+#define OCI_DEPTH_MAX  32
+#define OCI_TOKENS_MAX 262144 /* a value costs the reader some twenty times its bytes */
 
 enum {
-        OCI_STATE_E_MORE = 96,    /* the object is not closed yet */
         OCI_STATE_E_INVALID = 97, /* not an object, too long, too deep, or not what the specification says */
 };
 
 /* Finds the end of the object without building anything, so that a long message costs its bytes once. */
 struct oci_scanner {
         unsigned depth;
-        bool in_text, escaped, begun;
+        bool in_text, escaped, begun, closed;
+        size_t n, n_tokens;
 };
 
-/* How many of the n bytes belong to the object; *ret_closed: it ends with them. OCI_STATE_E_INVALID or 0. */
-int oci_scanner_feed(struct oci_scanner *scanner, const char *bytes, size_t n, size_t *ret_n,
-                     bool *ret_closed);
+/* How many of the n bytes belong to the object; scanner->closed: it ends with them. OCI_STATE_E_INVALID or
+ * 0. */
+int oci_scanner_feed(struct oci_scanner *scanner, const char *bytes, size_t n, size_t *ret_n);
 
 struct oci_state {
-        char *id, *bundle, *metadata; /* owned; metadata NULL: absent */
-        char status[32];              /* "creating", "running", … */
+        char *id, *metadata;    /* owned; metadata NULL: absent */
         uint32_t pid;           /* that installed the filter; 0: the runtime does not know (crun exec) */
         uint32_t container_pid; /* state.pid */
         size_t listener;        /* index among the descriptors: of "seccompFd" in fds[] */
         size_t n_fds;
-        struct labels labels; /* container-id, bundle, status, annotation.* and what is known of them: pod,
-                                 namespace, container, image, pod-uid, sandbox-id, runtime, manager */
+        struct labels labels; /* container-id, bundle, status, manager, what that says of pod, namespace,
+                                 container, image, pod-uid, sandbox-id and container-type, annotation.* */
 };
 
 /* 0, OCI_STATE_E_INVALID (problem says why) or -errno. */
