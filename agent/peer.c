@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The private supervisor is a process of its own, in a session of its own: signals of the terminal, and a
+/* A private supervisor is a process of its own, in a session of its own: signals of the terminal, and a
  * launcher that is stopped or killed, must not stop it from answering. */
 
 #include "agent/peer.h"
@@ -13,15 +13,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/fd.h"
 
-#define SUPERVISOR    "callgated"
-#define SUPERVISOR_FD 3
+#define SUPERVISOR     "callgated"
+#define SUPERVISOR_FD  3
+#define RESUME_WAIT_MS 500
 
 /* Beside our own program, wherever that was built or installed. */
 static int supervisor_path(char path[PATH_MAX]) {
@@ -119,6 +123,61 @@ static int expect(struct peer *peer, enum message_number number) {
         return error_trace(r);
 }
 
+/* ---- beginning ---- */
+
+static int start_private(struct peer *peer) {
+        char path[PATH_MAX];
+        int fds[2], r = supervisor_path(path);
+
+        if (r)
+                return error_trace(r);
+        if (access(path, X_OK) < 0) {
+                snprintf(peer->error, sizeof(peer->error),
+                         "%s: %s; callgate needs its supervisor installed beside it", path, strerror(errno));
+                return PEER_E_MISSING;
+        }
+        r = fd_socketpair(fds);
+        if (r)
+                return error_trace(r);
+        peer->pid = fork();
+        if (peer->pid == 0)
+                run_supervisor(path, fds[1]);
+        fd_close(fds[1]);
+        peer->fd = fds[0];
+        return peer->pid < 0 ? error_origin(-errno) : 0;
+}
+
+static int find_service(struct peer *peer) {
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        size_t n = strlen(peer->service);
+        cleanup_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        if (fd < 0)
+                return error_origin(-errno);
+        if (n >= sizeof(address.sun_path)) {
+                snprintf(peer->error, sizeof(peer->error), "%s: too long for the path of a socket",
+                         peer->service);
+                return PEER_E_MISSING;
+        }
+        memcpy(address.sun_path, peer->service, n);
+        if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
+                snprintf(peer->error, sizeof(peer->error),
+                         "no callgated serves %s: %s; leave --supervisor out for a private supervisor",
+                         peer->service, strerror(errno));
+                return PEER_E_MISSING;
+        }
+        peer->fd = fd_take(&fd);
+        return 0;
+}
+
+static int begin(struct peer *peer, const char *service) {
+        peer->payload = BUF_INIT(WIRE_FRAME_MAX);
+        if (!service)
+                return error_trace(start_private(peer));
+        peer->service = strdup(service);
+        return peer->service ? error_trace(find_service(peer)) : error_origin(-ENOMEM);
+}
+
 int peer_start(struct peer *peer, const struct peer_options *options) {
         struct message hello = {
                 .number = MESSAGE_HELLO,
@@ -140,36 +199,30 @@ int peer_start(struct peer *peer, const struct peer_options *options) {
                         .n_variables = options->variables ? strlen(options->variables) : 0,
                 },
         };
-        char path[PATH_MAX];
-        int fds[2], r;
+        int r;
 
-        r = supervisor_path(path);
-        if (r)
-                return error_trace(r);
-        if (access(path, X_OK) < 0) {
-                snprintf(peer->error, sizeof(peer->error),
-                         "%s: %s; callgate needs its supervisor installed beside it", path, strerror(errno));
-                return PEER_E_MISSING;
-        }
         if (hello.hello.n_label > MESSAGE_LABEL_MAX)
                 hello.hello.n_label = MESSAGE_LABEL_MAX;
-        peer->payload = BUF_INIT(WIRE_FRAME_MAX);
-        r = fd_socketpair(fds);
+        r = begin(peer, options->service);
         if (r)
                 return error_trace(r);
-        peer->pid = fork();
-        if (peer->pid == 0)
-                run_supervisor(path, fds[1]);
-        fd_close(fds[1]);
-        peer->fd = fds[0];
-        if (peer->pid < 0)
-                return error_origin(-errno);
         r = message_send(peer->fd, &hello, NULL, 0);
         if (r == -EPIPE || r == -ECONNRESET)
                 return peer_gone(peer, "at its start");
         if (r)
                 return r < 0 ? error_trace(r) : error_origin(-EPROTO);
         return error_trace(expect(peer, MESSAGE_READY));
+}
+
+static int expect_go(struct peer *peer) {
+        struct message message;
+        int r = peer_receive(peer, &message);
+
+        if (!r && message.number != MESSAGE_GO)
+                return error_origin(-EPROTO);
+        if (!r)
+                peer->session = message.go.session;
+        return error_trace(r);
 }
 
 int peer_hand_over(struct peer *peer, int listener_fd, int sink_fd) {
@@ -181,7 +234,36 @@ int peer_hand_over(struct peer *peer, int listener_fd, int sink_fd) {
                 return peer_gone(peer, "while it took the listener");
         if (r)
                 return r < 0 ? error_trace(r) : error_origin(-EPROTO);
-        return error_trace(expect(peer, MESSAGE_GO));
+        return error_trace(expect_go(peer));
+}
+
+/* Somebody may hold the socket while no service is there to answer. */
+static void limit_waiting(int fd, long ms) {
+        const struct timeval limit = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
+
+        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+}
+
+int peer_resume(struct peer *peer) {
+        const struct message resume = { .number = MESSAGE_RESUME,
+                                        .resume = { .version = WIRE_VERSION, .session = peer->session } };
+        int r;
+
+        peer->fd = fd_close(peer->fd);
+        r = find_service(peer);
+        if (r)
+                return error_trace(r);
+        limit_waiting(peer->fd, RESUME_WAIT_MS);
+        r = message_send(peer->fd, &resume, NULL, 0);
+        if (!r)
+                r = expect_go(peer);
+        if (r == -EAGAIN || r == -EPIPE || r == -ECONNRESET)
+                r = PEER_E_GONE;
+        if (r)
+                peer->fd = fd_close(peer->fd);
+        else
+                limit_waiting(peer->fd, 0);
+        return r < 0 ? error_trace(r) : r;
 }
 
 static int send_message(struct peer *peer, const struct message *message) {
@@ -212,5 +294,6 @@ void peer_deinit(struct peer *peer) {
         if (peer->pid > 0)
                 waitpid(peer->pid, NULL, WNOHANG);
         buf_deinit(&peer->payload);
+        free(peer->service);
         *peer = PEER_INIT;
 }

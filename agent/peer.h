@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The private supervisor from the launcher's side: started, greeted, given a listener, asked for results. */
+/*
+ * The supervisor from the launcher's side: a private one, started here, or a service, found at its socket;
+ * greeted, given a listener, asked for results.
+ */
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -13,8 +16,10 @@
 #include "proto/message.h"
 
 struct peer {
-        pid_t pid;
-        int fd; /* owned; -1 once the supervisor is gone */
+        pid_t pid;        /* of a private supervisor; -1: there is none */
+        int fd;           /* owned; -1 once the supervisor is gone */
+        char *service;    /* owned; socket of the service; NULL: a private supervisor */
+        uint64_t session; /* its number with the service */
         struct buf payload;
         char error[512];
 };
@@ -37,6 +42,7 @@ struct peer_options {
         const char *policy_path; /* absolute; NULL: it cannot be read again */
         const char *variables;   /* "name=value" and a newline each; NULL: none */
         bool answers;            /* somebody is there to be asked */
+        const char *service;     /* socket of a service to hand over to; NULL: a private supervisor */
 };
 
 /* Starts callgated and exchanges HELLO and READY. 0, PEER_E_* (peer->error says why) or -errno. */
@@ -44,6 +50,10 @@ int peer_start(struct peer *peer, const struct peer_options *options);
 
 /* Hands the listener over (and the sink, -1: none) and waits for GO. Both stay the caller's. */
 int peer_hand_over(struct peer *peer, int listener_fd, int sink_fd);
+
+/* The connection to a service was lost: asks it again for the result of the session. PEER_E_MISSING,
+ * PEER_E_GONE: it is not there, or not yet; to be tried again. 0, PEER_E_*, or -errno. */
+int peer_resume(struct peer *peer);
 
 /* SNAPSHOT, DETACH or STOP. */
 int peer_send(struct peer *peer, enum message_number number);

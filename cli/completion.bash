@@ -27,16 +27,16 @@ _callgate() {
         # Options of each verb, and those of them that take a value.
         case $verb in
         dry-run)
-                options='--profile --output --json --all --events --fix --fail-on-violation --detach --allow-incomplete --help'
-                takes=' -p --profile -o --output --events --fix '
+                options='--profile --output --json --all --events --fix --fail-on-violation --supervisor --detach --allow-incomplete --help'
+                takes=' -p --profile -o --output --events --fix --supervisor '
                 ;;
         record)
-                options='--output --args --base --merge --for --evidence --events --detach --allow-incomplete --help'
-                takes=' -o --output --base --for --evidence --events '
+                options='--output --args --base --merge --for --evidence --events --supervisor --detach --allow-incomplete --help'
+                takes=' -o --output --base --for --evidence --events --supervisor '
                 ;;
         run)
-                options='--profile --policy --var --label --state --answers --all --json --events --quiet --detach --help'
-                takes=' -p --profile --policy --var --label --state --answers --events '
+                options='--profile --policy --var --label --state --answers --all --json --events --quiet --supervisor --detach --help'
+                takes=' -p --profile --policy --var --label --state --answers --events --supervisor '
                 ;;
         answer)
                 options='--answers --help'

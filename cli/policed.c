@@ -274,6 +274,7 @@ static int supervise_policed(struct policed *policed) {
                 .variables = buf_string(&policed->variables),
                 .terminal = policed->terminal,
                 .events_path = options->events_path,
+                .service = options->service,
                 .detach = options->detach,
                 .deferred_output = options->events_path,
                 .on_row = on_row,

@@ -18,6 +18,7 @@ struct policed_options {
         const char *state_path;   /* --state: of `emulate: root` */
         const char *answers_path; /* --answers: rules made of what was answered with "always" */
         const char *events_path;
+        const char *service; /* --supervisor; NULL: a private one */
         bool quiet, all, json, detach;
         char **command;
 };

@@ -35,8 +35,10 @@
 #include "proto/event_file.h"
 #include "syscalls/names.h"
 
-#define NOTICE_MS 2000 /* until we say that we wait for processes left behind */
-#define GRACE_MS  200  /* --detach: most sessions end with their first process */
+#define NOTICE_MS     2000  /* until we say that we wait for processes left behind */
+#define RESUME_MS     60000 /* how long a restarted service is waited for */
+#define RESUME_NAP_MS 50
+#define GRACE_MS      200 /* --detach: most sessions end with their first process */
 
 struct supervision {
         const struct supervise_options *options;
@@ -52,7 +54,11 @@ struct supervision {
         pthread_t printer;
         bool printing;
         bool peer_over; /* final result, or gone */
-        bool snapshot;  /* rows of a snapshot are coming */
+        bool lost;      /* the connection to a service was, since lost_at; we look for it again */
+        bool restarted; /* it was found again */
+        bool any_row;   /* of a result */
+        struct timespec lost_at;
+        bool snapshot; /* rows of a snapshot are coming */
         bool snapshot_done;
         struct timespec ended_at;
 };
@@ -193,6 +199,7 @@ static int start(struct supervision *supervision) {
                 .policy_path = options->policy_path,
                 .variables = options->variables,
                 .answers = options->terminal,
+                .service = options->service,
         };
         struct launch_options launch_options = {
                 .argv = options->argv,
@@ -264,6 +271,11 @@ static int on_peer(struct supervision *supervision) {
         struct message message;
         int r = peer_receive(&supervision->peer, &message);
 
+        if (r == PEER_E_GONE && supervision->peer.service && !supervision->any_row) {
+                clock_gettime(CLOCK_MONOTONIC, &supervision->lost_at);
+                supervision->lost = true;
+                return 0;
+        }
         if (r > 0) {
                 snprintf(result->missing, sizeof(result->missing), "%.255s", supervision->peer.error);
                 supervision->peer_over = true;
@@ -273,6 +285,7 @@ static int on_peer(struct supervision *supervision) {
                 return say_trouble(r, "result");
         switch (message.number) {
         case MESSAGE_ROW:
+                supervision->any_row = true; /* counts would be added twice */
                 explain_second_listener(&message.event);
                 r = supervision->options->on_row(supervision->options->data, &message.event);
                 return r ? say_trouble(r, "result") : 0;
@@ -296,12 +309,31 @@ static int on_peer(struct supervision *supervision) {
         }
 }
 
-static long since_end_ms(const struct supervision *supervision) {
+static long since_ms(const struct timespec *then) {
         struct timespec now;
 
         clock_gettime(CLOCK_MONOTONIC, &now);
-        return (now.tv_sec - supervision->ended_at.tv_sec) * 1000 +
-               (now.tv_nsec - supervision->ended_at.tv_nsec) / 1000000;
+        return (now.tv_sec - then->tv_sec) * 1000 + (now.tv_nsec - then->tv_nsec) / 1000000;
+}
+
+/* The service is being restarted: our program goes on, or waits for it, and so do we. */
+static int resume(struct supervision *supervision) {
+        struct supervise_result *result = supervision->result;
+        int r = peer_resume(&supervision->peer);
+
+        if (r < 0)
+                return say_trouble(r, "result");
+        if (r == 0) {
+                supervision->lost = supervision->snapshot = false;
+                supervision->restarted = true;
+                say("the service was restarted; it supervises the program as session %llu again",
+                    (unsigned long long)supervision->peer.session);
+        } else if (r == PEER_E_REFUSED || since_ms(&supervision->lost_at) > RESUME_MS) {
+                snprintf(result->missing, sizeof(result->missing), "%.255s", supervision->peer.error);
+                supervision->lost = false;
+                supervision->peer_over = true;
+        }
+        return 0;
 }
 
 /* Ask for what there is so far and leave the supervisor to the processes that remain. */
@@ -323,10 +355,9 @@ static int go_to_background(struct supervision *supervision) {
         if (pid < 0)
                 return say_trouble(error_origin(-errno), "detach");
         if (pid > 0) {
-                say("left the supervisor (pid %d) behind for the processes that remain; results are written "
-                    "when "
-                    "the last one is gone",
-                    (int)supervision->peer.pid);
+                say("left the supervisor behind for the processes that remain; results are written when the "
+                    "last "
+                    "one is gone");
                 _exit(job_exit_code(supervision->job.status));
         }
         setsid();
@@ -358,18 +389,29 @@ static int wait_for_end(struct supervision *supervision) {
         while (!(supervision->peer_over && supervision->job.ended) && !supervision->snapshot_done) {
                 struct pollfd fds[] = {
                         { .fd = supervision->job.signal_fd, .events = POLLIN },
-                        { .fd = supervision->peer_over ? -1 : supervision->peer.fd, .events = POLLIN },
+                        { .fd = supervision->peer_over || supervision->lost ? -1 : supervision->peer.fd,
+                          .events = POLLIN },
                         { .fd = terminal_fd(options->terminal), .events = POLLIN },
                 };
                 bool left = supervision->job.ended && !supervision->peer_over && !supervision->snapshot &&
                             !supervision->result->detached;
                 long limit = options->detach ? GRACE_MS : NOTICE_MS;
                 bool had_ended = supervision->job.ended;
-                int timeout = left && !noticed ? (int)(limit - since_end_ms(supervision)) : -1;
+                int timeout = left && !noticed ? (int)(limit - since_ms(&supervision->ended_at)) : -1;
 
-                r = poll(fds, 3, timeout < 0 && left && !noticed ? 0 : timeout);
+                if (supervision->lost)
+                        timeout = RESUME_NAP_MS;
+                else if (timeout < 0 && left && !noticed)
+                        timeout = 0;
+                r = poll(fds, 3, timeout);
                 if (r < 0 && errno != EINTR)
                         return say_trouble(error_origin(-errno), "wait");
+                if (r == 0 && supervision->lost) {
+                        r = resume(supervision);
+                        if (r)
+                                return r;
+                        continue;
+                }
                 if (r == 0 && left) {
                         noticed = true;
                         if (interrupted) {
@@ -425,6 +467,9 @@ static void judge(struct supervision *supervision) {
         else if (ledger->received != ledger->answered + ledger->gone + ledger->pending ||
                  ledger->received != ledger->recorded + ledger->dropped)
                 snprintf(result->missing, sizeof(result->missing), "the ledger does not balance");
+        else if (supervision->restarted && supervision->sink_fd >= 0)
+                snprintf(result->missing, sizeof(result->missing),
+                         "the service was restarted: later events went to its own outlets only");
         else if (supervision->options->events_path && ledger->unwritten > 0)
                 snprintf(result->missing, sizeof(result->missing), "%llu events are missing from %s",
                          (unsigned long long)ledger->unwritten, supervision->options->events_path);

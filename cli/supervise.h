@@ -21,10 +21,11 @@ struct supervise_options {
         const struct filter *installed; /* what is loaded */
         unsigned filter_flags;          /* SECCOMP_FILTER_FLAG_LOG, _SPEC_ALLOW */
         const char *events_path;        /* --events; NULL = none */
-        bool keep_stdout;               /* a result goes to our standard output */
-        bool detach;                    /* do not wait for processes that outlive the first one */
-        bool deferred_output;           /* a detached supervisor's result still goes into a file */
-        struct mounts *mounts;          /* agent/mounts.h: what the program sees mounted; NULL: nothing */
+        const char *service;   /* --supervisor: socket of a service; NULL: a supervisor of our own */
+        bool keep_stdout;      /* a result goes to our standard output */
+        bool detach;           /* do not wait for processes that outlive the first one */
+        bool deferred_output;  /* a detached supervisor's result still goes into a file */
+        struct mounts *mounts; /* agent/mounts.h: what the program sees mounted; NULL: nothing */
 
         /* WIRE_MODE_POLICY; enforcing is the base's filter then, or NULL. */
         const struct policy *policy;

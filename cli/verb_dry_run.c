@@ -31,6 +31,7 @@ static const char help[] =
         "      --events FILE        keep every occurrence in FILE (callgate events reads it)\n"
         "      --fix FILE           write the rule that would allow what was refused\n"
         "      --fail-on-violation  exit 3 if anything would have been refused\n"
+        "      --supervisor SOCKET  hand over to the callgated service at SOCKET\n"
         "      --detach             do not wait for processes that outlive the first one\n"
         "      --allow-incomplete   do not exit 4 when the result has a hole\n"
         "  -h, --help               this text\n"
@@ -38,7 +39,7 @@ static const char help[] =
         "example: callgate dry-run --profile strict.json -- nginx -g 'daemon off;'\n";
 
 struct dry_run {
-        const char *profile_path, *output_path, *fix_path, *events_path;
+        const char *profile_path, *output_path, *fix_path, *events_path, *service;
         bool json, all, fail, detach, allow_incomplete;
         struct refusals refusals;
 };
@@ -66,7 +67,7 @@ static void print_json(void *data, const struct event *event) {
 }
 
 static int parse(struct dry_run *run, int argc, char **argv) {
-        enum { JSON = 256, EVENTS, FIX, FAIL, DETACH, INCOMPLETE };
+        enum { JSON = 256, EVENTS, FIX, FAIL, DETACH, INCOMPLETE, SUPERVISOR };
         static const struct option options[] = {
                 { "profile", required_argument, NULL, 'p' },
                 { "output", required_argument, NULL, 'o' },
@@ -75,6 +76,7 @@ static int parse(struct dry_run *run, int argc, char **argv) {
                 { "events", required_argument, NULL, EVENTS },
                 { "fix", required_argument, NULL, FIX },
                 { "fail-on-violation", no_argument, NULL, FAIL },
+                { "supervisor", required_argument, NULL, SUPERVISOR },
                 { "detach", no_argument, NULL, DETACH },
                 { "allow-incomplete", no_argument, NULL, INCOMPLETE },
                 { "help", no_argument, NULL, 'h' },
@@ -104,6 +106,9 @@ static int parse(struct dry_run *run, int argc, char **argv) {
                         break;
                 case FAIL:
                         run->fail = true;
+                        break;
+                case SUPERVISOR:
+                        run->service = optarg;
                         break;
                 case DETACH:
                         run->detach = true;
@@ -154,6 +159,7 @@ static int run_dry(struct dry_run *run, char **command) {
                 .mode = WIRE_MODE_DRY_RUN,
                 .argv = command,
                 .events_path = run->events_path,
+                .service = run->service,
                 .keep_stdout = run->output_path && strcmp(run->output_path, "-") == 0,
                 .detach = run->detach,
                 .deferred_output = run->output_path || run->events_path,

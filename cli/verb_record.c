@@ -36,6 +36,7 @@ static const char help[] =
         "      --for RUNTIME       add the calls that runc, crun or docker make themselves\n"
         "      --evidence FILE     why each rule is there, as JSON\n"
         "      --events FILE       keep every call in FILE (callgate events reads it)\n"
+        "      --supervisor SOCKET hand over to the callgated service at SOCKET\n"
         "      --detach            do not wait for processes that outlive the first one\n"
         "      --allow-incomplete  do not exit 4 when the recording has a hole\n"
         "  -h, --help              this text\n"
@@ -43,7 +44,7 @@ static const char help[] =
         "example: callgate record -o nginx.json -- nginx -g 'daemon off;'\n";
 
 struct record {
-        const char *output_path, *base_path, *evidence_path, *events_path;
+        const char *output_path, *base_path, *evidence_path, *events_path, *service;
         struct learn_options learn_options;
         bool merge, detach, allow_incomplete;
         struct profile *base, *existing; /* as written: what is conditional in them stays so */
@@ -53,7 +54,7 @@ struct record {
 };
 
 static int parse(struct record *record, int argc, char **argv) {
-        enum { ARGS = 256, BASE, MERGE, FOR, EVIDENCE, EVENTS, DETACH, INCOMPLETE };
+        enum { ARGS = 256, BASE, MERGE, FOR, EVIDENCE, EVENTS, DETACH, INCOMPLETE, SUPERVISOR };
         static const struct option options[] = {
                 { "output", required_argument, NULL, 'o' },
                 { "args", no_argument, NULL, ARGS },
@@ -62,6 +63,7 @@ static int parse(struct record *record, int argc, char **argv) {
                 { "for", required_argument, NULL, FOR },
                 { "evidence", required_argument, NULL, EVIDENCE },
                 { "events", required_argument, NULL, EVENTS },
+                { "supervisor", required_argument, NULL, SUPERVISOR },
                 { "detach", no_argument, NULL, DETACH },
                 { "allow-incomplete", no_argument, NULL, INCOMPLETE },
                 { "help", no_argument, NULL, 'h' },
@@ -94,6 +96,9 @@ static int parse(struct record *record, int argc, char **argv) {
                         break;
                 case EVENTS:
                         record->events_path = optarg;
+                        break;
+                case SUPERVISOR:
+                        record->service = optarg;
                         break;
                 case DETACH:
                         record->detach = true;
@@ -223,6 +228,7 @@ static int run_record(struct record *record, char **command) {
                 .enforcing = record->base_path ? &record->base_filter : NULL,
                 .installed = &record->installed,
                 .events_path = record->events_path,
+                .service = record->service,
                 .keep_stdout = strcmp(record->output_path, "-") == 0,
                 .detach = record->detach,
                 .deferred_output = true,

@@ -39,6 +39,7 @@ static const char help[] =
         "      --json          the list as JSON\n"
         "      --events FILE   keep every refusal in FILE (callgate events reads it)\n"
         "  -q, --quiet         say nothing about refusals\n"
+        "      --supervisor SOCKET  hand over to the callgated service at SOCKET\n"
         "      --detach        do not wait for processes that outlive the first one\n"
         "  -h, --help          this text\n"
         "\n"
@@ -46,7 +47,7 @@ static const char help[] =
         "         callgate run --policy vendor.yaml -- /opt/vendor/bin/server\n";
 
 struct run {
-        const char *profile_path, *events_path;
+        const char *profile_path, *events_path, *service;
         struct policed_options policed;
         const char **variables, **labels; /* owned; the texts are argv's */
         bool quiet, detach;
@@ -94,7 +95,7 @@ static int check(struct run *run, bool has_command) {
 }
 
 static int parse(struct run *run, int argc, char **argv) {
-        enum { EVENTS = 256, DETACH, POLICY, VARIABLE, LABEL, STATE, ANSWERS, JSON };
+        enum { EVENTS = 256, DETACH, POLICY, VARIABLE, LABEL, STATE, ANSWERS, JSON, SUPERVISOR };
         static const struct option options[] = {
                 { "profile", required_argument, NULL, 'p' },
                 { "policy", required_argument, NULL, POLICY },
@@ -106,6 +107,7 @@ static int parse(struct run *run, int argc, char **argv) {
                 { "all", no_argument, NULL, 'a' },
                 { "json", no_argument, NULL, JSON },
                 { "quiet", no_argument, NULL, 'q' },
+                { "supervisor", required_argument, NULL, SUPERVISOR },
                 { "detach", no_argument, NULL, DETACH },
                 { "help", no_argument, NULL, 'h' },
                 { 0 },
@@ -148,6 +150,9 @@ static int parse(struct run *run, int argc, char **argv) {
                 case 'q':
                         run->quiet = true;
                         break;
+                case SUPERVISOR:
+                        run->service = optarg;
+                        break;
                 case DETACH:
                         run->detach = true;
                         break;
@@ -167,6 +172,7 @@ static int run_policed(struct run *run, char **command) {
         run->policed.variables = run->variables;
         run->policed.labels = run->labels;
         run->policed.events_path = run->events_path;
+        run->policed.service = run->service;
         run->policed.quiet = run->quiet;
         run->policed.detach = run->detach;
         return policed_run(&run->policed);
@@ -177,6 +183,7 @@ static int run_enforced(struct run *run, char **command) {
                 .mode = WIRE_MODE_ENFORCE,
                 .argv = command,
                 .events_path = run->events_path,
+                .service = run->service,
                 .detach = run->detach,
                 .deferred_output = run->events_path,
         };

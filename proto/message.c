@@ -108,6 +108,25 @@ static void ready_get(struct codec_reader *reader, struct message *ret) {
         ret->ready.pid = (uint32_t)codec_get_uint(reader, INT32_MAX);
 }
 
+static void go_put(struct codec_writer *writer, const struct message *message) {
+        codec_put_uint(writer, message->go.session);
+}
+
+static void go_get(struct codec_reader *reader, struct message *ret) {
+        ret->go.session = codec_get_uint(reader, UINT64_MAX);
+}
+
+static void resume_put(struct codec_writer *writer, const struct message *message) {
+        codec_put_uint(writer, message->resume.version);
+        codec_put_uint(writer, message->resume.session);
+}
+
+static void resume_get(struct codec_reader *reader, struct message *ret) {
+        ret->resume.version = (uint32_t)codec_get_uint(reader, UINT32_MAX);
+        if (ret->resume.version == WIRE_VERSION)
+                ret->resume.session = codec_get_uint(reader, UINT64_MAX);
+}
+
 static void occurrence_put(struct codec_writer *writer, const struct message *message) {
         event_put(writer, &message->event);
 }
@@ -214,8 +233,9 @@ static const struct message_row rows[] = {
         { MESSAGE_ATTEND, "ATTEND", MESSAGE_FROM_CLIENT, STATE(NEW), 0, 0, 0, NULL, NULL, NULL },
         { MESSAGE_READY, "READY", MESSAGE_FROM_SUPERVISOR, STATE(GREETED) | STATE(HANDED) | STATE(STOPPING),
           0, 0, 2, ready_put, ready_get, NULL },
-        { MESSAGE_GO, "GO", MESSAGE_FROM_SUPERVISOR, STATE(HANDED) | STATE(STOPPING), 0, 0, 0, NULL, NULL,
-          NULL },
+        { MESSAGE_RESUME, "RESUME", MESSAGE_FROM_CLIENT, STATE(NEW), 0, 0, 2, resume_put, resume_get, NULL },
+        { MESSAGE_GO, "GO", MESSAGE_FROM_SUPERVISOR, STATE(HANDED) | STATE(STOPPING), 0, 0, 1, go_put,
+          go_get, NULL },
         { MESSAGE_EVENT, "EVENT", MESSAGE_FROM_SUPERVISOR, STATE(RUNNING) | STATE(STOPPING), 0, 0, 1,
           occurrence_put, occurrence_get, NULL },
         { MESSAGE_ROW, "ROW", MESSAGE_FROM_SUPERVISOR, STATE(RUNNING) | STATE(STOPPING), 0, 0, 1,
@@ -282,6 +302,8 @@ int message_decode(const void *bytes, size_t n, struct message *ret) {
                 return MESSAGE_E_VERSION;
         if (!reader.error && row->number == MESSAGE_READY && ret->ready.version != WIRE_VERSION)
                 return MESSAGE_E_VERSION;
+        if (!reader.error && row->number == MESSAGE_RESUME && ret->resume.version != WIRE_VERSION)
+                return MESSAGE_E_VERSION;
         /* Only now: other versions may have had fewer. */
         if (n_elements < 1u + row->n_fields)
                 return MESSAGE_E_INVALID;
@@ -303,6 +325,7 @@ enum message_state message_state_next(enum message_state state, const struct mes
         case MESSAGE_HELLO:
                 return MESSAGE_STATE_GREETED;
         case MESSAGE_LISTENER:
+        case MESSAGE_RESUME:
                 return MESSAGE_STATE_HANDED;
         case MESSAGE_GO:
                 /* A STOP may have crossed it. */

@@ -21,7 +21,7 @@
 enum message_outcome {
         MESSAGE_OK,
         MESSAGE_E_INVALID, /* not one of ours, malformed, or a field out of range */
-        MESSAGE_E_VERSION, /* a HELLO or READY of another protocol version; version is filled in */
+        MESSAGE_E_VERSION, /* a HELLO, RESUME or READY of another protocol version; version is filled in */
 };
 
 enum message_number {
@@ -34,6 +34,7 @@ enum message_number {
         MESSAGE_RELOAD = 6,   /* read the policy anew; answered by RELOADED */
         MESSAGE_ANSWER = 7,   /* what the person said to a QUESTION */
         MESSAGE_ATTEND = 8,   /* on the control socket: send QUESTIONs here */
+        MESSAGE_RESUME = 9,   /* after a restart of the service: the result of that session comes here */
         /* supervisor to client */
         MESSAGE_READY = 64,    /* answer to HELLO */
         MESSAGE_GO = 65,       /* answer to LISTENER: the session is registered, the task may run */
@@ -84,6 +85,15 @@ struct message_hello {
         size_t n_policy_path;
         const char *variables; /* "name=value" and a newline each: given to the policy on the command line */
         size_t n_variables;
+};
+
+struct message_go {
+        uint64_t session; /* its number with the service; 0: of a private supervisor */
+};
+
+struct message_resume {
+        uint32_t version;
+        uint64_t session;
 };
 
 struct message_ready {
@@ -138,6 +148,8 @@ struct message {
         union {
                 struct message_hello hello;
                 struct message_ready ready;
+                struct message_go go;
+                struct message_resume resume;
                 struct event event; /* EVENT and ROW */
                 struct message_result result;
                 struct message_error error;

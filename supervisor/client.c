@@ -327,7 +327,7 @@ static const char *refusal_text(int r) {
 }
 
 static int on_listener(struct client *client) {
-        const struct message go = { .number = MESSAGE_GO };
+        struct message go = { .number = MESSAGE_GO };
         struct labels labels = LABELS_INIT;
         struct registration registration = {
                 .origin = ORIGIN_AGENT,
@@ -358,7 +358,31 @@ static int on_listener(struct client *client) {
                 return 0;
         }
         client->wanted.policing = NULL; /* the session's now */
+        if (!client->options.private)
+                go.go.session = client->registered->number;
         return client_put(client, &go);
+}
+
+/* The service was restarted under a client that waits for its result. */
+static int on_resume(struct client *client, const struct message_resume *resume) {
+        const struct message go = { .number = MESSAGE_GO, .go = { .session = resume->session } };
+        struct registered *registered =
+                client->options.private ? NULL : registry_find(client->options.registry, resume->session);
+        int r;
+
+        if (!registered || (client->peer.uid != 0 && client->peer.uid != registered->uid)) {
+                client_refuse(client, ENOENT, "there is no such session of this user");
+                return 0;
+        }
+        if (!registry_attend(registered, on_ended, client)) {
+                client_refuse(client, EBUSY, "another client waits for the result of this session");
+                return 0;
+        }
+        client->registered = registered;
+        r = client_put(client, &go);
+        if (!r && registry_has_ended(registered))
+                on_ended(client, registered);
+        return error_trace(r);
 }
 
 static int client_handle(struct client *client) {
@@ -386,6 +410,8 @@ static int client_handle(struct client *client) {
                 return on_hello(client, &message.hello);
         case MESSAGE_LISTENER:
                 return on_listener(client);
+        case MESSAGE_RESUME:
+                return on_resume(client, &message.resume);
         case MESSAGE_SNAPSHOT:
                 if (client->sending == SENDING_NOTHING) {
                         client->sending = SENDING_SNAPSHOT;

@@ -131,6 +131,18 @@ void registry_release(struct registered *registered) {
                 forget_oldest(registered->registry);
 }
 
+bool registry_attend(struct registered *registered,
+                     void (*on_end)(void *data, struct registered *registered), void *data) {
+        struct entry *entry = entry_of(registered);
+
+        if (entry->on_end)
+                return false;
+        entry->on_end = on_end;
+        entry->data = data;
+        entry->holds++;
+        return true;
+}
+
 bool registry_has_ended(const struct registered *registered) {
         return entry_of(registered)->ended;
 }

@@ -96,6 +96,9 @@ int registry_add(struct registry *registry, const struct registration *registrat
 void registry_hold(struct registered *registered);
 void registry_release(struct registered *registered);
 bool registry_has_ended(const struct registered *registered);
+/* on_end is to be told of the end, and holds the session. False: somebody else is already. */
+bool registry_attend(struct registered *registered,
+                     void (*on_end)(void *data, struct registered *registered), void *data);
 /* The publisher has handed on everything of an ended session. */
 void registry_published(struct registered *registered);
 

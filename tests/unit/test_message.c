@@ -14,9 +14,9 @@
 static const struct sock_filter program[] = { { 0x20, 0, 0, 4 }, { 0x06, 0, 0, 0x7fff0000 } };
 
 static const enum message_number all[] = {
-        MESSAGE_HELLO,  MESSAGE_LISTENER, MESSAGE_SNAPSHOT, MESSAGE_DETACH, MESSAGE_STOP,  MESSAGE_READY,
-        MESSAGE_GO,     MESSAGE_EVENT,    MESSAGE_ROW,      MESSAGE_RESULT, MESSAGE_ERROR, MESSAGE_RELOAD,
-        MESSAGE_ANSWER, MESSAGE_RELOADED, MESSAGE_QUESTION, MESSAGE_ATTEND,
+        MESSAGE_HELLO,  MESSAGE_LISTENER, MESSAGE_SNAPSHOT, MESSAGE_DETACH, MESSAGE_STOP,   MESSAGE_READY,
+        MESSAGE_GO,     MESSAGE_EVENT,    MESSAGE_ROW,      MESSAGE_RESULT, MESSAGE_ERROR,  MESSAGE_RELOAD,
+        MESSAGE_ANSWER, MESSAGE_RELOADED, MESSAGE_QUESTION, MESSAGE_ATTEND, MESSAGE_RESUME,
 };
 #define N_ALL (sizeof(all) / sizeof(all[0]))
 
@@ -36,6 +36,12 @@ static struct message sample(enum message_number number) {
                 break;
         case MESSAGE_READY:
                 message.ready = (struct message_ready){ .version = WIRE_VERSION, .pid = 4711 };
+                break;
+        case MESSAGE_GO:
+                message.go = (struct message_go){ .session = 12 };
+                break;
+        case MESSAGE_RESUME:
+                message.resume = (struct message_resume){ .version = WIRE_VERSION, .session = 12 };
                 break;
         case MESSAGE_EVENT:
         case MESSAGE_ROW:
@@ -172,7 +178,7 @@ Test(message, unknown_fields_at_the_end_are_skipped) {
 }
 
 Test(message, unknown_numbers_are_refused) {
-        static const uint8_t numbers[] = { 0, 9, 63, 72, 127 };
+        static const uint8_t numbers[] = { 0, 10, 63, 72, 127 };
         struct message to;
 
         for (size_t i = 0; i < sizeof(numbers); i++) {
