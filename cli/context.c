@@ -15,9 +15,6 @@
 #include "policy/capability.h"
 #include "syscalls/names.h"
 
-/* What docker, podman and containerd give a container that asks for nothing, by number. */
-#define CAPS_DEFAULT UINT64_C(0xa80425fb)
-
 int context_init(struct context *context) {
         int r;
 
@@ -54,7 +51,7 @@ static int take_cap(struct context *context, const char *verb, const char *value
         } else if (!strcasecmp(value, "all")) {
                 caps = UINT64_MAX;
         } else if (!strcasecmp(value, "default")) {
-                caps = CAPS_DEFAULT;
+                caps = CAPABILITY_CONTAINERS;
         } else {
                 snprintf(name, sizeof(name), "%s%.40s", strncasecmp(value, "CAP_", 4) ? "CAP_" : "", value);
                 for (char *c = name; *c; c++)
@@ -132,7 +129,7 @@ static void caps_text(uint64_t caps, struct buf *to) {
                 buf_puts(to, "all capabilities");
                 return;
         }
-        if (caps == CAPS_DEFAULT) {
+        if (caps == CAPABILITY_CONTAINERS) {
                 buf_puts(to, "docker's default capabilities");
                 return;
         }

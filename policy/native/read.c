@@ -137,7 +137,7 @@ static void set_base_path(struct policy_reader *reader) {
 static void read_parts(struct policy_reader *reader) {
         for (size_t i = 0; i < reader->parts.n && !reader->base.r; i++) {
                 const struct policy_part *part = &reader->parts.items[i];
-                struct policy_mark mark;
+                struct reader_mark mark;
 
                 reader->part = part;
                 reader->base.diags->file = part->file;
@@ -176,7 +176,7 @@ static int say(void *data, enum diag_severity severity, const char *id, size_t r
         struct policy_reader *reader = data;
         const struct policy_rule *of = rule == POLICY_NO_RULE ? NULL : &reader->policy->rules[rule];
         const json_t *value = of ? field_of(reader->nodes[rule], field) : NULL;
-        struct policy_mark mark;
+        struct reader_mark mark;
 
         reader->base.diags->file = of ? of->file : reader->policy->file;
         mark = value ? policy_enter(reader, value, "%s%s%s", of->place, *field ? "." : "", field)

@@ -175,7 +175,7 @@ static void read_args(struct policy_reader *reader, const json_t *value, void *t
         if (!reader_expect(&reader->base, value, json_is_object(value), "an object of arguments and values"))
                 return;
         json_object_foreach((json_t *)value, name, arg) {
-                struct policy_mark mark = policy_enter_field(reader, arg, name);
+                struct reader_mark mark = policy_enter_field(reader, arg, name);
 
                 read_arg(reader, name, arg, to);
                 policy_leave(reader, mark);
@@ -281,7 +281,7 @@ static void read_labels(struct policy_reader *reader, const json_t *value, void 
         if (!reader_expect(&reader->base, value, json_is_object(value), "an object of labels and texts"))
                 return;
         json_object_foreach((json_t *)value, name, label) {
-                struct policy_mark mark = policy_enter_field(reader, label, name);
+                struct reader_mark mark = policy_enter_field(reader, label, name);
                 char *text = policy_copy_text(reader, label, "a text; put it in quotes");
                 size_t n = item->n_labels;
                 char **key =
@@ -356,7 +356,7 @@ static void read_expect(struct policy_reader *reader, const json_t *value, void 
                         return;
                 }
         if (emulation && json_object_size(value) == 1) {
-                struct policy_mark mark = policy_enter_field(reader, emulation, "emulate");
+                struct reader_mark mark = policy_enter_field(reader, emulation, "emulate");
 
                 expect_emulation(reader, emulation, expect);
                 policy_leave(reader, mark);
@@ -447,7 +447,7 @@ static void read_first(struct policy_reader *reader, const json_t *value, struct
         item->arch = arch_native();
         for (size_t i = 0; i < 3 && item->arch; i++) {
                 const json_t *field = json_object_get(value, first[i].name);
-                struct policy_mark mark;
+                struct reader_mark mark;
 
                 if (!field || json_is_null(field))
                         continue;
@@ -498,7 +498,7 @@ static void read_list(struct policy_reader *reader, const json_t *value, void *t
         if (!reader_expect(&reader->base, value, json_is_array(value), "a list of cases"))
                 return;
         json_array_foreach(value, i, item) {
-                struct policy_mark mark = policy_enter(reader, item, "[%zu]", i);
+                struct reader_mark mark = policy_enter(reader, item, "[%zu]", i);
 
                 read_case(reader, item, to);
                 policy_leave(reader, mark);

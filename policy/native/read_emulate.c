@@ -49,7 +49,7 @@ static void check_map(struct policy_reader *reader, const json_t *value) {
         if (!reader_expect(&reader->base, value, json_is_object(value), "an object of names and values"))
                 return;
         json_object_foreach((json_t *)value, key, item) {
-                struct policy_mark mark = policy_enter_field(reader, item, key);
+                struct reader_mark mark = policy_enter_field(reader, item, key);
 
                 if (json_is_object(item) || json_is_null(item))
                         policy_bad(reader, "%s is not a value; here stands a text, a number or a list",
@@ -113,7 +113,7 @@ static void read_options(struct policy_reader *reader, json_t *options, struct p
                 return;
         json_object_foreach(options, name, value) {
                 const struct policy_option *option = emulation->options;
-                struct policy_mark mark = policy_enter_field(reader, value, name);
+                struct reader_mark mark = policy_enter_field(reader, value, name);
 
                 while (option->name && strcmp(option->name, name) != 0)
                         option++;
@@ -166,7 +166,7 @@ void policy_read_emulate(struct policy_reader *reader, const json_t *value, stru
         if (!rule->emulation)
                 return;
         if (options && !json_is_null(options)) {
-                struct policy_mark mark = policy_enter_field(reader, options, name);
+                struct reader_mark mark = policy_enter_field(reader, options, name);
 
                 read_options(reader, options, rule);
                 policy_leave(reader, mark);

@@ -10,13 +10,11 @@
 
 #include "base/buf.h"
 #include "base/error.h"
-#include "policy/read_yaml.h"
 
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #define DEPTH_MAX 8
@@ -27,25 +25,6 @@ struct way {
         const char *real;
         unsigned depth;
 };
-
-static bool ends_in(const char *path, const char *end) {
-        size_t n_path = strlen(path), n_end = strlen(end);
-
-        return n_path > n_end && !strcasecmp(path + n_path - n_end, end);
-}
-
-/* By the name, else by the first byte: JSON begins with a bracket. */
-static bool is_yaml(const char *path, const char *bytes, size_t n) {
-        size_t i = 0;
-
-        if (path && (ends_in(path, ".yaml") || ends_in(path, ".yml")))
-                return true;
-        if (path && ends_in(path, ".json"))
-                return false;
-        while (i < n && bytes[i] && strchr(" \t\r\n", bytes[i]))
-                i++;
-        return i < n && bytes[i] != '{' && bytes[i] != '[';
-}
 
 static size_t count_values(const json_t *value) {
         size_t n = 1, i;
@@ -72,6 +51,8 @@ static void add_places(struct policy_reader *reader, const struct json_place *pl
         parts->places = grown;
         parts->n_places += n;
         json_places_sort(parts->places, parts->n_places);
+        reader->base.places = parts->places;
+        reader->base.n_places = parts->n_places;
 }
 
 static void take_document(struct policy_reader *reader, struct json_document *document, json_t **ret) {
@@ -93,41 +74,17 @@ static void take_document(struct policy_reader *reader, struct json_document *do
         *ret = json_incref(document->root);
 }
 
-static void read_yaml_tree(struct policy_reader *reader, const char *bytes, size_t n, json_t **ret) {
-        struct yaml_documents documents = YAML_DOCUMENTS_INIT;
-        int r = yaml_documents_read_placed(bytes, n, reader->base.diags, &documents);
-
-        if (r)
-                reader_fail(&reader->base, r);
-        else if (documents.n == 1)
-                take_document(reader, &documents.items[0], ret);
-        else
-                policy_bad(reader, "%zu documents; a policy is one", documents.n);
-        yaml_documents_deinit(&documents);
-}
-
-static void read_json_tree(struct policy_reader *reader, const char *bytes, size_t n, json_t **ret) {
-        struct json_document document = JSON_DOCUMENT_INIT;
-        int r = json_document_read_placed(bytes, n, reader->base.diags, &document);
-
-        if (r)
-                reader_fail(&reader->base, r);
-        else
-                take_document(reader, &document, ret);
-        json_document_deinit(&document);
-}
-
 static json_t *read_tree(struct policy_reader *reader, const char *path, const char *bytes, size_t n) {
+        struct json_document document = JSON_DOCUMENT_INIT;
         json_t *tree = NULL;
 
         reader->parts.n_bytes += n;
         if (reader->parts.n_bytes > POLICY_BYTES_MAX)
                 policy_bad(reader, "more than %u MiB with all that is included; no policy is that large",
                            POLICY_BYTES_MAX >> 20);
-        else if (is_yaml(path, bytes, n))
-                read_yaml_tree(reader, bytes, n, &tree);
-        else
-                read_json_tree(reader, bytes, n, &tree);
+        else if (reader_one_document(&reader->base, path, bytes, n, "a policy", &document))
+                take_document(reader, &document, &tree);
+        json_document_deinit(&document);
         return tree;
 }
 
@@ -211,7 +168,7 @@ static void read_included(struct policy_reader *reader, const struct policy_part
         } else if (access(path, R_OK)) {
                 policy_bad(reader, "%s cannot be read: %s", shown, strerror(errno));
         } else {
-                struct policy_mark mark = { base->n_place, base->line, base->column };
+                struct reader_mark mark = { base->n_place, base->line, base->column };
 
                 memcpy(place, base->place, sizeof(place));
                 read_part(reader, path, NULL, 0, way);
@@ -225,7 +182,7 @@ static void read_included(struct policy_reader *reader, const struct policy_part
 static void read_includes(struct policy_reader *reader, const struct policy_part *part,
                           const struct way *way) {
         const json_t *value = json_object_get(part->tree, "include");
-        struct policy_mark mark;
+        struct reader_mark mark;
         json_t *item;
         size_t i;
 
@@ -236,7 +193,7 @@ static void read_includes(struct policy_reader *reader, const struct policy_part
                 read_included(reader, part, value, way);
         else if (reader_expect(&reader->base, value, json_is_array(value), "a list of files"))
                 json_array_foreach(value, i, item) {
-                        struct policy_mark inner = policy_enter(reader, item, "[%zu]", i);
+                        struct reader_mark inner = policy_enter(reader, item, "[%zu]", i);
 
                         read_included(reader, part, item, way);
                         policy_leave(reader, inner);
@@ -252,7 +209,7 @@ static void fill_part(struct policy_reader *reader, struct policy_part *part, co
         if (!from)
                 reader->parts.resolved = reader->parts.alone || (resolved && !json_is_null(resolved));
         if (!reader->parts.resolved && variables && !json_is_null(variables)) {
-                struct policy_mark mark = policy_enter_field(reader, variables, "variables");
+                struct reader_mark mark = policy_enter_field(reader, variables, "variables");
 
                 policy_variables_take(reader, variables);
                 policy_leave(reader, mark);

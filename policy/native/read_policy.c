@@ -7,44 +7,14 @@
 
 #include "base/error.h"
 #include "policy/native/pattern.h"
-#include "policy/native/quantity.h"
 
 #include <ctype.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define ERRNO_MAX               4095
 #define PATTERN_BYTES_TOTAL_MAX (16u << 20)
-
-struct policy_mark policy_enter(struct policy_reader *reader, const json_t *value, const char *format, ...) {
-        struct reader *base = &reader->base;
-        struct policy_mark mark = { base->n_place, base->line, base->column };
-        const struct json_place *place = json_place_of(reader->parts.places, reader->parts.n_places, value);
-        char text[sizeof(base->place)];
-        va_list args;
-
-        va_start(args, format);
-        vsnprintf(text, sizeof(text), format, args);
-        va_end(args);
-        reader_enter(base, "%s", text);
-        if (place) {
-                base->line = place->line;
-                base->column = place->column;
-        }
-        return mark;
-}
-
-struct policy_mark policy_enter_field(struct policy_reader *reader, const json_t *value, const char *field) {
-        return policy_enter(reader, value, reader->base.n_place ? ".%.64s" : "%.64s", field);
-}
-
-void policy_leave(struct policy_reader *reader, struct policy_mark mark) {
-        reader_leave(&reader->base, mark.n);
-        reader->base.line = mark.line;
-        reader->base.column = mark.column;
-}
 
 void policy_give_up(struct policy_reader *reader, const char *text) {
         policy_bad(reader, "%s", text);
@@ -55,23 +25,14 @@ void policy_give_up(struct policy_reader *reader, const char *text) {
 
 static void read_field(struct policy_reader *reader, const char *key, const json_t *value,
                        const struct policy_field *fields, size_t n, void *to) {
-        char shown[READER_SHOWN], hint[READER_HINT];
         const char *names[FIELDS_MAX];
-        struct policy_mark mark = policy_enter_field(reader, value, key);
+        struct reader_mark mark = policy_enter_field(reader, value, key);
+        size_t index;
 
-        for (size_t i = 0; i < n; i++) {
+        for (size_t i = 0; i < n; i++)
                 names[i] = fields[i].name;
-                if (strcmp(fields[i].name, key) != 0)
-                        continue;
-                if (json_is_null(value))
-                        policy_bad(reader, "has no value; write one, or leave the field out");
-                else
-                        fields[i].read(reader, value, to);
-                policy_leave(reader, mark);
-                return;
-        }
-        policy_bad(reader, "there is no field %s here%s", reader_quote(key, shown, sizeof(shown)),
-                   reader_hint(hint, sizeof(hint), diag_nearest(key, names, n)));
+        if (reader_knows_key(&reader->base, key, value, names, n, &index))
+                fields[index].read(reader, value, to);
         policy_leave(reader, mark);
 }
 
@@ -104,7 +65,7 @@ bool policy_each(struct policy_reader *reader, const json_t *value,
                 return false;
         }
         json_array_foreach(value, i, item) {
-                struct policy_mark mark = policy_enter(reader, item, "[%zu]", i);
+                struct reader_mark mark = policy_enter(reader, item, "[%zu]", i);
 
                 read(reader, item, to);
                 policy_leave(reader, mark);
@@ -112,27 +73,6 @@ bool policy_each(struct policy_reader *reader, const json_t *value,
                         break;
         }
         return true;
-}
-
-char *policy_copy_text(struct policy_reader *reader, const json_t *value, const char *what) {
-        const char *text = reader_text(&reader->base, value, what);
-        char *copy;
-
-        if (!text)
-                return NULL;
-        if (!*text) {
-                policy_bad(reader, "is empty; here stands %s", what);
-                return NULL;
-        }
-        copy = strdup(text);
-        if (!copy)
-                reader_fail(&reader->base, error_origin(-ENOMEM));
-        return copy;
-}
-
-bool policy_flag(struct policy_reader *reader, const json_t *value, bool *ret) {
-        *ret = json_is_true(value);
-        return reader_expect(&reader->base, value, json_is_boolean(value), "true or false");
 }
 
 /* Digits, hexadecimal ones behind 0x, octal ones behind 0o or 0, as C has them. */
@@ -234,32 +174,6 @@ bool policy_errno(struct policy_reader *reader, const json_t *value, int *ret) {
         return false;
 }
 
-bool policy_duration(struct policy_reader *reader, const json_t *value, bool may_be_negative, int64_t *ret) {
-        char shown[READER_SHOWN];
-        const char *text = json_is_number(value) || json_is_number_text(value)
-                                   ? json_show(value, shown, sizeof(shown))
-                                   : json_string_value(value);
-
-        if (text && !quantity_duration(text, ret) && (*ret >= 0 || may_be_negative))
-                return true;
-        policy_bad(reader, "%s is not a time, such as 10ms, 30s, 1h30m or 2d",
-                   json_show(value, shown, sizeof(shown)));
-        return false;
-}
-
-bool policy_size(struct policy_reader *reader, const json_t *value, uint64_t *ret) {
-        char shown[READER_SHOWN];
-        const char *text = json_is_number(value) || json_is_number_text(value)
-                                   ? json_show(value, shown, sizeof(shown))
-                                   : json_string_value(value);
-
-        if (text && !quantity_size(text, ret))
-                return true;
-        policy_bad(reader, "%s is not a size, such as 4096, 512M or 16G",
-                   json_show(value, shown, sizeof(shown)));
-        return false;
-}
-
 void policy_count_pattern(struct policy_reader *reader, const struct policy_pattern *pattern) {
         reader->n_pattern_bytes += pattern ? pattern_bytes(pattern) : 0;
         if (reader->n_pattern_bytes > PATTERN_BYTES_TOTAL_MAX)
@@ -302,17 +216,4 @@ char *policy_path(struct policy_reader *reader, const json_t *value) {
                 policy_bad(reader, "the folder of the policy has a name that is not UTF-8");
         }
         return path;
-}
-
-void *policy_grow(struct policy_reader *reader, void **items, size_t *n, size_t size) {
-        if (!(*n & (*n - 1))) {
-                void *grown = reallocarray(*items, *n ? *n * 2 : 1, size);
-
-                if (!grown) {
-                        reader_fail(&reader->base, error_origin(-ENOMEM));
-                        return NULL;
-                }
-                *items = grown;
-        }
-        return memset((char *)*items + size * (*n)++, 0, size);
 }

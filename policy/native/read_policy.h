@@ -11,7 +11,7 @@
 #include "base/buf.h"
 #include "policy/native/policy.h"
 #include "policy/native/read.h"
-#include "policy/reader.h"
+#include "policy/reader_values.h"
 
 /* One file, or the bytes that were given. */
 struct policy_part {
@@ -60,17 +60,9 @@ struct policy_reader {
         unsigned base_order, fallback_order, on_error_order;
 };
 
-/* Where a reader was before it entered a value. */
-struct policy_mark {
-        size_t n;
-        unsigned line, column;
-};
-
-/* As reader_enter(), with line and column of the value where they are known. */
-struct policy_mark policy_enter(struct policy_reader *reader, const json_t *value, const char *format, ...)
-        __attribute__((format(printf, 3, 4)));
-struct policy_mark policy_enter_field(struct policy_reader *reader, const json_t *value, const char *field);
-void policy_leave(struct policy_reader *reader, struct policy_mark mark);
+#define policy_enter(reader, value, ...)       reader_enter_value(&(reader)->base, value, __VA_ARGS__)
+#define policy_enter_field(reader, value, key) reader_enter_key(&(reader)->base, value, key)
+#define policy_leave(reader, mark)             reader_leave_value(&(reader)->base, mark)
 
 #define policy_bad(reader, ...)      reader_complain(&(reader)->base, DIAG_ERROR, NULL, __VA_ARGS__)
 #define policy_warn(reader, id, ...) reader_complain(&(reader)->base, DIAG_WARNING, id, __VA_ARGS__)
@@ -91,9 +83,12 @@ bool policy_fields(struct policy_reader *reader, const json_t *object, const cha
 bool policy_each(struct policy_reader *reader, const json_t *value,
                  void (*read)(struct policy_reader *reader, const json_t *value, void *to), void *to);
 
-/* A copy of a text that is not empty; NULL with a sentence, or after trouble. */
-char *policy_copy_text(struct policy_reader *reader, const json_t *value, const char *what);
-bool policy_flag(struct policy_reader *reader, const json_t *value, bool *ret);
+#define policy_copy_text(reader, value, what) reader_copy_text(&(reader)->base, value, what)
+#define policy_flag(reader, value, ret)       reader_flag(&(reader)->base, value, ret)
+#define policy_duration(reader, value, may_be_negative, ret)                                                \
+        reader_duration(&(reader)->base, value, may_be_negative, ret)
+#define policy_size(reader, value, ret)     reader_size(&(reader)->base, value, ret)
+#define policy_grow(reader, items, n, size) reader_grow(&(reader)->base, items, n, size)
 /* Whole numbers, also as text of digits or hexadecimal: variables are text. Negative ones as 2^64 has them.
  */
 bool policy_is_number(const json_t *value, uint64_t *ret);
@@ -101,10 +96,6 @@ bool policy_number(struct policy_reader *reader, const json_t *value, uint64_t m
 bool policy_signed(struct policy_reader *reader, const json_t *value, int64_t *ret);
 /* "EPERM" or a number up to 4095. */
 bool policy_errno(struct policy_reader *reader, const json_t *value, int *ret);
-/* "10ms", "1h30m", "-30d": nanoseconds. */
-bool policy_duration(struct policy_reader *reader, const json_t *value, bool may_be_negative, int64_t *ret);
-/* "16G", "512M", 4096: bytes. */
-bool policy_size(struct policy_reader *reader, const json_t *value, uint64_t *ret);
 /* Names of capabilities, one or a list: bit per capability. */
 uint64_t policy_capabilities(struct policy_reader *reader, const json_t *value);
 struct policy_pattern *policy_pattern(struct policy_reader *reader, const json_t *value);
@@ -112,9 +103,6 @@ struct policy_pattern *policy_pattern(struct policy_reader *reader, const json_t
 void policy_count_pattern(struct policy_reader *reader, const struct policy_pattern *pattern);
 /* A file of whoever wrote the policy: absolute, also in the tree. NULL with a sentence. */
 char *policy_path(struct policy_reader *reader, const json_t *value);
-
-/* Room for one more of *n items; zeroed. NULL after trouble. */
-void *policy_grow(struct policy_reader *reader, void **items, size_t *n, size_t size);
 
 /* read_parts.c: the file at path ("-": standard input), or bytes when path is NULL, and all it includes. */
 void policy_parts_read(struct policy_reader *reader, const char *path, const char *bytes, size_t n);

@@ -293,7 +293,7 @@ void policy_read_rules(struct policy_reader *reader, const json_t *value, void *
         if (!reader_expect(&reader->base, value, json_is_array(value), "a list of rules"))
                 return;
         json_array_foreach(value, i, item) {
-                struct policy_mark mark = policy_enter(reader, item, "[%zu]", i);
+                struct reader_mark mark = policy_enter(reader, item, "[%zu]", i);
 
                 read_rule(reader, item, i);
                 policy_leave(reader, mark);

@@ -69,7 +69,7 @@ void policy_variables_take(struct policy_reader *reader, const json_t *value) {
         if (!reader_expect(&reader->base, value, json_is_object(value), "an object of names and texts"))
                 return;
         json_object_foreach((json_t *)value, name, item) {
-                struct policy_mark mark = policy_enter(reader, item, ".%.64s", name);
+                struct reader_mark mark = policy_enter(reader, item, ".%.64s", name);
 
                 if (!is_name(name, strlen(name)))
                         policy_bad(reader,
@@ -233,7 +233,7 @@ static void replace_items(struct policy_reader *reader, json_t *array, const cha
         json_t *item, *own;
 
         json_array_foreach(array, i, item) {
-                struct policy_mark mark = policy_enter(reader, item, "[%zu]", i);
+                struct reader_mark mark = policy_enter(reader, item, "[%zu]", i);
 
                 own = unshared(reader, item);
                 replace_in(reader, own ? own : item, key);
@@ -251,7 +251,7 @@ static void replace_fields(struct policy_reader *reader, json_t *object) {
         json_t *item, *own;
 
         json_object_foreach(object, key, item) {
-                struct policy_mark mark;
+                struct reader_mark mark;
 
                 if (is_top && (!strcmp(key, "variables") || !strcmp(key, "include")))
                         continue;

@@ -138,7 +138,7 @@ static void read_comparisons(struct policy_reader *reader, const json_t *value, 
                 read_masked(reader, mask, is, where, name);
         json_object_foreach((json_t *)value, key, item) {
                 const struct comparison *row = NULL;
-                struct policy_mark mark = policy_enter_field(reader, item, key);
+                struct reader_mark mark = policy_enter_field(reader, item, key);
 
                 for (size_t i = 0; i < N_COMPARISONS; i++)
                         if (!strcmp(comparisons[i].name, key))
@@ -178,7 +178,7 @@ static void read_args(struct policy_reader *reader, const json_t *value, void *t
                            "an object of arguments and conditions"))
                 return;
         json_object_foreach((json_t *)value, name, item) {
-                struct policy_mark mark = policy_enter_field(reader, item, name);
+                struct reader_mark mark = policy_enter_field(reader, item, name);
 
                 read_arg(reader, name, item, where);
                 if (where->n_args > ARGS_MAX)
@@ -274,7 +274,7 @@ static void read_labels(struct policy_reader *reader, const json_t *value, void 
         if (!reader_expect(&reader->base, value, json_is_object(value), "an object of labels and patterns"))
                 return;
         json_object_foreach((json_t *)value, name, item) {
-                struct policy_mark mark = policy_enter_field(reader, item, name);
+                struct reader_mark mark = policy_enter_field(reader, item, name);
                 struct policy_pattern *pattern = policy_pattern(reader, item);
                 size_t n = where->n_labels;
                 char **label =
