@@ -124,7 +124,7 @@ static bool ends_in(const char *path, const char *end) {
         return n_path > n_end && !strcasecmp(path + n_path - n_end, end);
 }
 
-/* By the name, else by the first byte: JSON begins with a bracket. */
+/* By the name, else by the first byte: JSON begins with a bracket, and YAML may be empty. */
 static bool is_yaml(const char *path, const char *bytes, size_t n) {
         size_t i = 0;
 
@@ -134,7 +134,7 @@ static bool is_yaml(const char *path, const char *bytes, size_t n) {
                 return false;
         while (i < n && bytes[i] && strchr(" \t\r\n", bytes[i]))
                 i++;
-        return i < n && bytes[i] != '{' && bytes[i] != '[';
+        return i >= n || (bytes[i] != '{' && bytes[i] != '[');
 }
 
 static bool read_yaml(struct reader *reader, const char *bytes, size_t n, const char *what,
@@ -144,14 +144,15 @@ static bool read_yaml(struct reader *reader, const char *bytes, size_t n, const 
 
         if (r) {
                 reader_fail(reader, r);
+        } else if (documents.n > 1) {
+                reader_bad(reader, "%zu documents; %s is one", documents.n, what);
         } else if (documents.n == 1) {
                 *ret = documents.items[0];
                 documents.items[0] = JSON_DOCUMENT_INIT;
-        } else {
-                reader_bad(reader, "%zu documents; %s is one", documents.n, what);
         }
+        r = r ? r : documents.n > 1;
         yaml_documents_deinit(&documents);
-        return ret->root;
+        return !r;
 }
 
 bool reader_one_document(struct reader *reader, const char *path, const char *bytes, size_t n,

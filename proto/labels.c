@@ -102,3 +102,34 @@ bool labels_include(const struct labels *labels, const struct labels *what) {
         }
         return true;
 }
+
+/* Goes back to the last '*' only, so the time is bounded by the product of both lengths. */
+bool label_fits(const char *pattern, const char *value) {
+        const char *star = NULL, *from = NULL;
+
+        while (*value) {
+                if (*pattern == '*') {
+                        star = pattern++;
+                        from = value;
+                } else if (*pattern == *value) {
+                        pattern++;
+                        value++;
+                } else if (star) {
+                        pattern = star + 1;
+                        value = ++from;
+                } else {
+                        return false;
+                }
+        }
+        return pattern[strspn(pattern, "*")] == '\0';
+}
+
+bool labels_match(const struct labels *labels, const struct labels *what) {
+        for (size_t i = 0; i < what->n; i++) {
+                const char *value = labels_get(labels, what->items[i].name);
+
+                if (!value || !label_fits(what->items[i].value, value))
+                        return false;
+        }
+        return true;
+}

@@ -38,3 +38,6 @@ const char *labels_get(const struct labels *labels, const char *name);
 int labels_copy(const struct labels *from, struct labels *to);
 /* Do all of what are among labels, with these values? */
 bool labels_include(const struct labels *labels, const struct labels *what);
+/* The same where values of what are patterns: '*' stands for any text, also for none. */
+bool labels_match(const struct labels *labels, const struct labels *what);
+bool label_fits(const char *pattern, const char *value);

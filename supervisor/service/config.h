@@ -22,7 +22,7 @@ enum {
 
 struct config_socket {
         char *path;   /* owned, absolute; "@name" is an abstract one; NULL: none */
-        mode_t mode;  /* of the file; 0600 unless the file says otherwise */
+        mode_t mode;  /* of the file; unless it is written: 0600, with a group 0660, for any user 0666 */
         char *group;  /* owned; whose members may connect as well: NULL: nobody */
         gid_t gid;    /* of that, looked up when read; (gid_t)-1: none */
         bool any_uid; /* peers other than root and our own user are served (agent socket: `users: any`) */
@@ -38,7 +38,7 @@ enum config_keeper {
 /* What to do with a session: decided by the first rule whose `match` fits. */
 struct config_rule {
         char *name; /* owned; for messages: as given, or "sessions[3]" */
-        /* match: all of these; a value may end or begin in '*' or hold one. */
+        /* match: all of these; '*' in a value stands for any text (labels_match()). */
         struct labels match; /* by label */
         bool has_uid;
         uint32_t uid;
@@ -50,6 +50,10 @@ struct config_rule {
         enum wire_mode mode;  /* 0: as the metadata says, else as `mode` at the top */
         char *profile;        /* owned; name or absolute path; NULL: as the metadata says, else none */
         char *policy;         /* owned; absolute path; WIRE_MODE_POLICY */
+        char *policy_text;    /* owned; canonical JSON of it, as it was when the configuration was read */
+        struct filter base;   /* owned; what decides where no rule of the policy does */
+        uint64_t caps;        /* of the containers, bit by number, for profiles with conditions on them */
+        bool trust_metadata;  /* `trust: metadata`: who makes a container may choose enforce as well */
         bool all;             /* every occurrence goes to the outlets, not only distinct ones */
         bool include_runtime; /* calls of the runtime's own count like the workload's (`runtime: include`) */
 };
@@ -95,6 +99,8 @@ struct config_limits {
         unsigned ended;           /* results of ended sessions kept for `callgate snapshot` */
 };
 
+struct config_profiles;
+
 struct config {
         char *path;  /* of the file; NULL: all by default */
         char *state; /* folder; owned, absolute */
@@ -116,6 +122,8 @@ struct config {
         size_t n_outlets;
         struct config_limits limits;
         char *node; /* label `node` of all sessions: the host's name unless given; owned */
+
+        struct config_profiles *profiles; /* owned; compiled before (config_profile.h) */
 };
 
 /* 0, CONFIG_E_INVALID with at least one diag, or -errno. path NULL: the defaults. */
@@ -129,11 +137,11 @@ struct assignment {
         const char *rule; /* its name; NULL: none fitted. Lives as long as the config */
         enum wire_mode mode;
         char *profile;        /* owned; its name, for people and metrics; NULL: none */
-        struct filter filter; /* owned; what the profile says; empty: none */
+        struct filter filter; /* owned; what the profile, or the base of the policy, says; empty: none */
         char *policy;         /* owned; canonical JSON; WIRE_MODE_POLICY */
         char *policy_path;    /* owned */
         bool all, include_runtime;
-        char problem[512]; /* why it is less than what was asked for, e.g. a profile that cannot be read: the
+        char problem[512]; /* why it is not what was asked for, e.g. a profile that cannot be read: the
                             * session is recorded then, since refusing would stop a container. Empty: none */
 };
 
