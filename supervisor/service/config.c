@@ -285,7 +285,17 @@ static int read_all(const char *path, const char *bytes, size_t n, struct diags 
 }
 
 int config_read_file(const char *path, struct diags *diags, struct config **ret) {
-        return error_trace(read_all(path, NULL, 0, diags, ret));
+        char *found;
+        int r;
+
+        if (path)
+                return error_trace(read_all(path, NULL, 0, diags, ret));
+        found = config_default_path();
+        if (!found)
+                return error_origin(-ENOMEM);
+        r = read_all(access(found, F_OK) == 0 ? found : NULL, NULL, 0, diags, ret);
+        free(found);
+        return error_trace(r);
 }
 
 int config_read(const char *bytes, size_t n, struct diags *diags, struct config **ret) {

@@ -126,7 +126,11 @@ struct config {
         struct config_profiles *profiles; /* owned; compiled before (config_profile.h) */
 };
 
-/* 0, CONFIG_E_INVALID with at least one diag, or -errno. path NULL: the defaults. */
+/*
+ * path NULL: /etc/callgate/callgated.yaml as root, else $XDG_CONFIG_HOME/callgate/callgated.yaml, and where
+ * that is not there the defaults, as with bytes that say nothing. 0, CONFIG_E_INVALID with at least one
+ * diag, or -errno.
+ */
 int config_read_file(const char *path, struct diags *diags, struct config **ret);
 int config_read(const char *bytes, size_t n, struct diags *diags, struct config **ret);
 struct config *config_free(struct config *config);

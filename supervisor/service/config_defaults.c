@@ -97,15 +97,27 @@ static int default_node(struct config *config) {
         return config->node ? 0 : error_origin(-ENOMEM);
 }
 
+static int settings_folder(char *ret, size_t size) {
+        if (geteuid() != 0)
+                return error_trace(user_folder("XDG_CONFIG_HOME", ".config", ret, size));
+        snprintf(ret, size, "/etc/callgate");
+        return 0;
+}
+
+char *config_default_path(void) {
+        char folder[PATH_MAX];
+
+        return settings_folder(folder, sizeof(folder)) ? NULL : join(folder, "callgated.yaml");
+}
+
 int config_defaults(struct config *config) {
         char run[PATH_MAX] = "/run/callgate", state[PATH_MAX] = "/var/lib/callgate";
-        char settings[PATH_MAX] = "/etc/callgate";
-        int r = 0;
+        char settings[PATH_MAX];
+        int r = settings_folder(settings, sizeof(settings));
 
         if (geteuid() != 0) {
-                r = run_folder(run, sizeof(run));
+                r = r ? r : run_folder(run, sizeof(run));
                 r = r ? r : user_folder("XDG_STATE_HOME", ".local/state", state, sizeof(state));
-                r = r ? r : user_folder("XDG_CONFIG_HOME", ".config", settings, sizeof(settings));
         }
         config->keeper = CONFIG_KEEPER_AUTO;
         config->keeper_wait_ns = 300 * SECOND;

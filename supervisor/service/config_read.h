@@ -82,3 +82,5 @@ void config_outlets_deinit(struct config *config);
 
 /* config_defaults.c: what holds without a file. 0 or -errno. */
 int config_defaults(struct config *config);
+/* The file that is read without being named; owned by the caller. NULL when memory is short. */
+char *config_default_path(void);

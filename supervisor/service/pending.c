@@ -16,18 +16,6 @@
 #include "supervisor/service/rpc.h"
 
 /* ---- CONFIG ---- */
-int config_read_file(const char *path, struct diags *diags, struct config **ret) {
-        return -ENOSYS;
-}
-struct config *config_free(struct config *config) {
-        return NULL;
-}
-int config_assign(const struct config *config, const struct labels *labels, uint32_t uid,
-                  const char *metadata, struct assignment *ret) {
-        return -ENOSYS;
-}
-void assignment_deinit(struct assignment *assignment) {
-}
 int config_check(const char *path, bool json) {
         return 125;
 }

@@ -31,7 +31,7 @@ Test(config, works_without_a_file) {
         struct config *config = NULL;
         struct diags diags = DIAGS_INIT;
 
-        cr_assert_eq(config_read_file(NULL, &diags, &config), 0);
+        cr_assert_eq(config_read("", 0, &diags, &config), 0);
         cr_expect_eq(diags.n, 0);
         cr_expect_null(config->path);
         cr_expect_eq(*config->state, '/');
