@@ -3,7 +3,8 @@
 
 /*
  * What the readers of profiles share: where in the document they are, what is said about it, and tables of
- * fields. Only policy/read*.[ch], policy/native/read*.[ch] and supervisor/service/config_read.h include this.
+ * fields. Only policy/read*.[ch], policy/native/read*.[ch] and supervisor/service/config_read.h include
+ * this.
  */
 
 #include "base/diag.h"
@@ -16,7 +17,7 @@ struct reader {
         const struct json_document *document;
         char place[256]; /* where in the document we are: "syscalls[3].args[0]" */
         size_t n_place;
-        unsigned line, column; /* of that, where known; 0 = unknown */
+        unsigned line, column;           /* of that, where known; 0 = unknown */
         const struct json_place *places; /* of all values, sorted; NULL: not known */
         size_t n_places;
         size_t n_errors;

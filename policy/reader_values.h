@@ -36,7 +36,7 @@ bool reader_size(struct reader *reader, const json_t *value, uint64_t *ret);
 void *reader_grow(struct reader *reader, void **items, size_t *n, size_t size);
 
 /* The one document that a file holds, YAML or JSON by its name (NULL: none) or else by its first byte, with
- * the places of its values; its root is NULL when YAML is empty. what: "a policy". False, with a sentence, or
- * after trouble; *ret is the caller's to deinit then as well. */
+ * the places of its values; its root is NULL when YAML is empty. what: "a policy". False, with a sentence,
+ * or after trouble; *ret is the caller's to deinit then as well. */
 bool reader_one_document(struct reader *reader, const char *path, const char *bytes, size_t n,
                          const char *what, struct json_document *ret);
