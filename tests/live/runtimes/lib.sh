@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+#
+# Sourced by tests of container runtimes: the box, the checks of all live tests, a small image, and each runtime
+# started with all that it keeps below $work. Every runtime gives the same few words:
+#
+#   RUNTIME_start            its daemon, where it has one; fails with the reason in RUNTIME.log
+#   RUNTIME_run PROFILE NAME COMMAND…    a container under a profile file ("none": its own default is off too)
+
+. "$(dirname "${BASH_SOURCE[0]}")/box.sh" "$@"
+. "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
+need busybox /usr/bin/python3
+runtimes=$live/runtimes
+cgroup=/$(basename "$CALLGATE_TEST_BOX")
+export HOME=$work/home TMPDIR=$work/tmp XDG_RUNTIME_DIR=$work/run
+mkdir -p "$HOME" "$TMPDIR" "$XDG_RUNTIME_DIR"
+chmod 1777 "$TMPDIR"
+
+python() { /usr/bin/python3 -E "$@"; }
+
+# busybox lists itself; a link to itself would be no program at all.
+make_rootfs() { # directory
+  local applet
+  mkdir -p "$1"/{bin,proc,sys,dev,etc,tmp,work,run}
+  cp "$(readlink -f "$(command -v busybox)")" "$1/bin/busybox"
+  for applet in sh cat tr sort seq mkdir rmdir ls rm wc head sleep md5sum date touch ln grep true hostname id; do
+    ln -sf busybox "$1/bin/$applet"
+  done
+  cat >"$1/work/script.sh" <<'W'
+cd /work || exit 99
+seq 1 30 | sort -rn | head -n 3 | tr '\n' ' '
+i=0; while [ $i -lt 5 ]; do echo "$i" | cat | tr 0-9 a-j; i=$((i + 1)); done | md5sum
+mkdir made && touch made/file && ln -s file made/link && ls made && rm -r made && echo removed
+echo text >file && cat file && wc -c <file && rm file
+sleep 0.01
+exit 33
+W
+}
+workload=(/bin/sh /work/script.sh)
+
+# ---- podman ----
+
+podman_options=(--cgroup-manager cgroupfs --events-backend none)
+podman_runtime=runc
+
+podman_() { limited podman "${podman_options[@]}" --runtime "$(command -v "$podman_runtime")" "$@" </dev/null; }
+
+podman_start() { # image archive
+  export CONTAINERS_CONF=$work/podman/containers.conf CONTAINERS_STORAGE_CONF=$work/podman/storage.conf
+  mkdir -p "$work/podman"
+  # A longer run root breaks the paths of sockets, and podman then waits 20 s for each container's end.
+  # Limits above our own cannot be set by anybody without CAP_SYS_RESOURCE.
+  printf '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]\n' >"$CONTAINERS_CONF"
+  printf '[storage]\ndriver = "vfs"\nrunroot = "%s"\ngraphroot = "%s"\n' /run/podman "$work/podman/root" \
+    >"$CONTAINERS_STORAGE_CONF"
+  podman_ load -q -i "$1" >podman.log 2>&1
+}
+
+podman_run() { # profile name command…
+  local seccomp=$1 name=$2
+  shift 2
+  [ "$seccomp" = none ] && seccomp=unconfined
+  podman_ run --rm --name "$name" --network none --cgroup-parent "$cgroup" --security-opt "seccomp=$seccomp" \
+    "${podman_more[@]}" callgate.test/busybox:1 "$@"
+}
+podman_more=()
+
+# ---- dockerd ----
+
+dockerd_start() { # image archive [dockerd's option…]
+  local archive=$1
+  shift
+  mkdir -p "$work/docker"
+  [ -e "$work/docker/daemon.json" ] || echo '{}' >"$work/docker/daemon.json"
+  dockerd --config-file "$work/docker/daemon.json" --data-root "$work/docker/data" --exec-root "$work/docker/exec" \
+    -H "unix://$work/docker/sock" -p "$work/docker/pid" --storage-driver vfs --iptables=false --ip6tables=false \
+    --bridge=none --exec-opt native.cgroupdriver=cgroupfs --cgroup-parent "$cgroup" "$@" >dockerd.log 2>&1 </dev/null &
+  dockerd_pid=$!
+  until_true docker_ version || return 1
+  docker_ load -q -i "$archive" >>dockerd.log 2>&1
+}
+
+docker_() { limited docker --config "$work/docker" -H "unix://$work/docker/sock" "$@" </dev/null; }
+
+docker_more=()
+docker_run() { # profile name command…
+  local seccomp=$1 name=$2
+  shift 2
+  [ "$seccomp" = none ] && seccomp=unconfined
+  docker_ run --rm --name "$name" --network none --security-opt "seccomp=$seccomp" "${docker_more[@]}" \
+    callgate.test/busybox:1 "$@"
+}
+
+dockerd_stop() { kill "$dockerd_pid" && wait "$dockerd_pid"; }
+
+# ---- containerd ----
+
+containerd_start() { # image archive [of the pause container]
+  local archive
+  mkdir -p "$work/containerd"
+  cat >"$work/containerd/config.toml" <<C
+version = 2
+root = "$work/containerd/root"
+state = "$work/containerd/state"
+[grpc]
+  address = "$work/containerd/sock"
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "callgate.test/pause:1"
+  restrict_oom_score_adj = true
+  [plugins."io.containerd.grpc.v1.cri".containerd]
+    snapshotter = "native"
+    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+      runtime_type = "io.containerd.runc.v2"
+      pod_annotations = ["callgate.test/*"]
+      container_annotations = ["callgate.test/*"]
+C
+  containerd -c "$work/containerd/config.toml" >containerd.log 2>&1 </dev/null &
+  containerd_pid=$!
+  until_true ctr_ version || return 1
+  for archive; do
+    ctr_ -n default images import --snapshotter native "$archive" >>containerd.log 2>&1 || return 1
+    ctr_ -n k8s.io images import --snapshotter native "$archive" >>containerd.log 2>&1 || return 1
+  done
+}
+
+ctr_() { limited ctr -a "$work/containerd/sock" "$@" </dev/null; }
+
+ctr_more=()
+ctr_run() { # profile name command…
+  local seccomp=(--seccomp --seccomp-profile "$1") name=$2
+  [ "$1" != none ] || seccomp=()
+  shift 2
+  ctr_ run --rm --snapshotter native --cgroup "$cgroup/$name" "${seccomp[@]}" "${ctr_more[@]}" \
+    callgate.test/busybox:1 "$name" "$@"
+}
+
+containerd_stop() { kill "$containerd_pid" && wait "$containerd_pid"; }
+
+# ---- containerd, asked as the kubelet asks ----
+
+cri_more=()
+cri_run() { # profile name command…
+  local seccomp=$1 name=$2
+  shift 2
+  limited /usr/bin/python3 -E "$runtimes/cri.py" "$work/containerd/sock" --seccomp "$seccomp" \
+    --cgroup-parent "$cgroup" "${cri_more[@]}" "$name" callgate.test/busybox:1 "$@" </dev/null
+}
