@@ -88,7 +88,7 @@ _callgate() {
                         explain) options='--blocked --risky --json --arch --cap --kernel --dialect --help' ;;
                         inspect) options='--self --proc --all --risky --filters --arch --json --help' ;;
                         convert) options='--to --output --lossy --name --api --json --arch --cap --kernel --dialect --help' ;;
-                        dry-run-profile) options='--output --listener --metadata --log --runtime --arch --cap --kernel --dialect --help' ;;
+                        dry-run-profile) options='--output --listener --metadata --log --runtime --record --arch --cap --kernel --dialect --help' ;;
                         diff) options='--subset --json --arch --cap --kernel --dialect --help' ;;
                         merge) options='--output --intersect --approximate --max-alternatives --arch --cap --kernel --dialect --help' ;;
                         from-events) options='--output --args --for --base --merge --evidence --allow-incomplete --help' ;;

@@ -23,14 +23,18 @@
 static const char help[] =
         "usage: callgate profile dry-run-profile FILE [-o FILE] --listener PATH [OPTION…]\n"
         "       callgate profile dry-run-profile FILE [-o FILE] --log\n"
+        "       callgate profile dry-run-profile --record [-o FILE] --listener PATH | --log\n"
         "\n"
         "Writes the profile that a container runtime can load so that nothing is refused, and\n"
         "everything that FILE would refuse is notified to a listener, or logged by the kernel.\n"
+        "With --record that is everything, for a profile to be learnt from it.\n"
         "What the runtime cannot notify is left allowed, and listed.\n"
         "\n"
         "  -o, --output FILE  write there ('-': standard output, the default)\n"
         "  --listener PATH    socket that the runtime hands the listener to\n"
         "  --metadata TEXT    handed over with it, beside FILE's name and digest\n"
+        "  --record           without FILE: notify everything but the few calls that a signal\n"
+        "                     could break, and tell the listener to record\n"
         "  --log              log (SCMP_ACT_LOG) instead of notifying\n"
         "  --runtime RUNTIME  runc (the default; fits every runtime) or crun, which can notify\n"
         "                     by default and for write\n" CONTEXT_HELP "  -h, --help         this text\n"
@@ -44,12 +48,14 @@ enum option_number {
         OPTION_METADATA,
         OPTION_LOG,
         OPTION_RUNTIME,
+        OPTION_RECORD,
 };
 
 struct options {
         struct context context;
         struct dry_run_options dry_run;
         const char *output;
+        bool record;
 };
 
 static int take_option(struct options *options, int option) {
@@ -76,6 +82,9 @@ static int take_option(struct options *options, int option) {
                 return 0;
         case OPTION_LOG:
                 options->dry_run.log = true;
+                return 0;
+        case OPTION_RECORD:
+                options->record = true;
                 return 0;
         case OPTION_RUNTIME:
                 if (strcmp(optarg, "runc") && strcmp(optarg, "crun"))
@@ -110,21 +119,24 @@ static int write_out(const char *path, const struct profile *profile) {
         return EXIT_TROUBLE;
 }
 
-static int dry_run(struct options *options, const char *path) {
+/* path NULL: of no profile, a recording. */
+static int make(struct options *options, const char *path) {
         cleanup_profile struct profile *resolved = NULL, *made = NULL;
+        const struct profile_context *context = &options->context.profile;
         struct diags diags = DIAGS_INIT;
         int r;
 
         options->context.read.digest = true;
-        r = context_resolve(&options->context, path, NULL, &resolved);
+        r = path ? context_resolve(&options->context, path, NULL, &resolved) : 0;
         if (r)
                 return r;
-        diags.file = resolved->file;
-        r = dry_run_profile(resolved, &options->context.profile, &options->dry_run, &diags, &made);
+        diags.file = path ? resolved->file : "--record";
+        r = path ? dry_run_profile(resolved, context, &options->dry_run, &diags, &made)
+                 : record_profile(context, &options->dry_run, &diags, &made);
         say_diags(&diags, false);
         diags_deinit(&diags);
         if (r)
-                return r < 0 ? say_trouble(r, path) : EXIT_USAGE;
+                return r < 0 ? say_trouble(r, path ? path : "--record") : EXIT_USAGE;
         return write_out(options->output, made);
 }
 
@@ -136,6 +148,7 @@ int profile_verb_dry_run_profile(int argc, char **argv) {
                 { "metadata", required_argument, NULL, OPTION_METADATA },
                 { "log", no_argument, NULL, OPTION_LOG },
                 { "runtime", required_argument, NULL, OPTION_RUNTIME },
+                { "record", no_argument, NULL, OPTION_RECORD },
                 CONTEXT_OPTIONS,
                 { 0 },
         };
@@ -153,9 +166,11 @@ int profile_verb_dry_run_profile(int argc, char **argv) {
                 if (r)
                         return r;
         }
-        if (argc - optind != 1)
+        if (options.record && argc != optind)
+                return say_usage(VERB, "--record notifies everything; it takes no file");
+        if (!options.record && argc - optind != 1)
                 return say_usage(VERB, "it takes one file");
         if (!options.dry_run.listener == !options.dry_run.log)
                 return say_usage(VERB, "--listener PATH or --log: one of them, where should refusals go?");
-        return dry_run(&options, argv[optind]);
+        return make(&options, options.record ? NULL : argv[optind]);
 }

@@ -158,8 +158,8 @@ static int say_left(struct dry_run *run) {
 
         if (run->write_left)
                 r = diag_add(run->diags, DIAG_WARNING, "left-allowed", "write",
-                             "left allowed, although the profile would refuse it: runc refuses to notify "
-                             "write");
+                             "left allowed%s: runc refuses to notify write",
+                             run->options->record ? " unseen" : ", although the profile would refuse it");
         if (!r && run->allow_by_default)
                 r = diag_add(run->diags, DIAG_WARNING, "left-allowed", "defaultAction",
                              "runc refuses to notify by default, so the calls to notify are listed by name; "
@@ -217,7 +217,7 @@ static int finish(struct dry_run *run, struct profile *profile) {
         if (!r && !run->options->log) {
                 r = profile_set_text(&profile->listener_path, run->options->listener);
                 if (!r)
-                        r = dry_run_metadata(run->profile, run->options->metadata, &metadata);
+                        r = dry_run_metadata(run->profile, run->options, &metadata);
                 if (!r)
                         r = profile_set_text(&profile->listener_metadata, buf_string(&metadata));
         }

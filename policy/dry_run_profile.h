@@ -23,6 +23,7 @@ enum dry_run_runtime {
 struct dry_run_options {
         enum dry_run_runtime runtime;
         bool log;             /* SCMP_ACT_LOG instead of a listener */
+        bool record;          /* set by record_profile(): the metadata say so */
         const char *listener; /* path of the socket; NULL with log */
         const char *metadata; /* a person's text; may be NULL */
 };
@@ -34,5 +35,11 @@ struct dry_run_options {
 int dry_run_profile(const struct profile *resolved, const struct profile_context *context,
                     const struct dry_run_options *options, struct diags *diags, struct profile **ret);
 
-/* What stands in listenerMetadata: a JSON object with the profile's name, its digest and the text. */
-int dry_run_metadata(const struct profile *resolved, const char *text, struct buf *to);
+/* The same for a recording: everything is asked but what a recording leaves in the kernel (learn_assumed[]).
+ */
+int record_profile(const struct profile_context *context, const struct dry_run_options *options,
+                   struct diags *diags, struct profile **ret);
+
+/* What stands in listenerMetadata: a JSON object with the profile's name and its digest, or with the mode of
+ * a recording, and the text. */
+int dry_run_metadata(const struct profile *resolved, const struct dry_run_options *options, struct buf *to);

@@ -16,14 +16,15 @@ static void put(struct layout *layout, const char *key, const char *value) {
         layout->first = false;
 }
 
-int dry_run_metadata(const struct profile *resolved, const char *text, struct buf *to) {
+int dry_run_metadata(const struct profile *resolved, const struct dry_run_options *options, struct buf *to) {
         struct layout layout = { .to = to, .first = true };
         const char *name = resolved->file ? strrchr(resolved->file, '/') : NULL;
 
         buf_putc(to, '{');
+        put(&layout, "mode", options->record ? "record" : NULL);
         put(&layout, "profile", name ? name + 1 : resolved->file);
         put(&layout, "digest", resolved->digest);
-        put(&layout, "metadata", text);
+        put(&layout, "metadata", options->metadata);
         buf_putc(to, '}');
         return error_trace(buf_error(to));
 }
