@@ -15,11 +15,6 @@
 #include "supervisor/service/publisher.h"
 #include "supervisor/service/rpc.h"
 
-/* ---- CONFIG ---- */
-int config_check(const char *path, bool json) {
-        return 125;
-}
-
 /* ---- CRASH ---- */
 int keeper_new(const struct config *config, struct keeper **ret) {
         *ret = NULL;
@@ -90,25 +85,6 @@ int metrics_new(const struct metrics_options *options, struct metrics **ret) {
 }
 struct metrics *metrics_free(struct metrics *metrics) {
         return NULL;
-}
-
-/* ---- CONFIG ---- */
-#include "supervisor/service/manager.h"
-int manager_take_fd(const char *name) {
-        return -1;
-}
-void manager_ready(const char *status) {
-}
-void manager_reloading(void) {
-}
-void manager_stopping(void) {
-}
-void manager_status(const char *status) {
-}
-uint64_t manager_watchdog_ms(void) {
-        return 0;
-}
-void manager_watchdog(void) {
 }
 
 bool publisher_counts(struct publisher *publisher, size_t index, char *name, size_t n_name,
