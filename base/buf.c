@@ -103,7 +103,7 @@ static size_t printable_length(const unsigned char *bytes, size_t n) {
         return length == 2 && bytes[0] == 0xc2 && bytes[1] < 0xa0 ? 0 : length;
 }
 
-void buf_escape(struct buf *buf, const char *text, size_t n) {
+static void put_printable(struct buf *buf, const char *text, size_t n, bool escaped) {
         const unsigned char *bytes = (const unsigned char *)text;
 
         for (size_t i = 0; i < n;) {
@@ -121,7 +121,8 @@ void buf_escape(struct buf *buf, const char *text, size_t n) {
                         break;
                 case '"':
                 case '\\':
-                        buf_putc(buf, '\\');
+                        if (!escaped)
+                                buf_putc(buf, '\\');
                         buf_putc(buf, (char)bytes[i]);
                         break;
                 default:
@@ -133,6 +134,14 @@ void buf_escape(struct buf *buf, const char *text, size_t n) {
                 }
                 i += length ? length : 1;
         }
+}
+
+void buf_escape(struct buf *buf, const char *text, size_t n) {
+        put_printable(buf, text, n, false);
+}
+
+void buf_clean(struct buf *buf, const char *text, size_t n) {
+        put_printable(buf, text, n, true);
 }
 
 const char *buf_string(struct buf *buf) {

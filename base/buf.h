@@ -25,6 +25,8 @@ void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(
 void buf_vprintf(struct buf *buf, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 /* Text of strangers: control characters and broken UTF-8 as \xNN, \n, \t …; '"' and '\' with a backslash. */
 void buf_escape(struct buf *buf, const char *bytes, size_t n);
+/* Text that was escaped when it was made: quotes and backslashes stay. */
+void buf_clean(struct buf *buf, const char *bytes, size_t n);
 const char *buf_string(struct buf *buf); /* never NULL; "" when empty or failed */
 static inline int buf_error(const struct buf *buf) {
         return buf->error;

@@ -67,7 +67,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/cg.XXXX")
 step "1/5 packages"
 
 packages=(gcc libc6-dev cmake ninja-build pkg-config libseccomp-dev libuv1-dev libmsgpack-dev libjansson-dev
-        libyaml-dev libsystemd-dev git)
+        libyaml-dev libsystemd-dev libmicrohttpd-dev nettle-dev git)
 missing=()
 for package in "${packages[@]}"; do
         dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")

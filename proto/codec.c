@@ -111,6 +111,15 @@ void codec_put_value(struct codec_writer *writer, const void *bytes, size_t n) {
         append(writer, bytes, n);
 }
 
+void codec_put_bytes_head(struct codec_writer *writer, size_t n) {
+        msgpack_pack_bin(PACKER(writer), n);
+}
+
+void codec_put_extension(struct codec_writer *writer, int8_t type, const void *bytes, size_t n) {
+        msgpack_pack_ext(PACKER(writer), n, type);
+        append(writer, bytes, n);
+}
+
 int codec_writer_finish(struct codec_writer *writer) {
         flush(writer);
         return buf_error(writer->buf);

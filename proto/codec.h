@@ -54,6 +54,9 @@ void codec_put_string(struct codec_writer *writer, const char *text);           
 /* str out of bytes of strangers: \xNN stands for each byte that is not UTF-8. */
 void codec_put_stranger(struct codec_writer *writer, const char *bytes, size_t n);
 void codec_put_value(struct codec_writer *writer, const void *bytes, size_t n); /* msgpack already */
+/* The head of a bin whose n bytes the caller puts behind it himself. */
+void codec_put_bytes_head(struct codec_writer *writer, size_t n);
+void codec_put_extension(struct codec_writer *writer, int8_t type, const void *bytes, size_t n);
 /* Hands everything to the buf; its error (0, -ENOMEM, -E2BIG). */
 int codec_writer_finish(struct codec_writer *writer);
 

@@ -291,3 +291,18 @@ Test(codec, skipping_agrees_with_the_library) {
                 msgpack_unpacked_destroy(&unpacked);
         }
 }
+
+Test(codec, extensions_have_their_type) {
+        static const uint8_t time[8] = { 0, 0, 0, 1, 0, 0, 0, 2 };
+        static const uint8_t wanted[] = { 0xd7, 0x00, 0, 0, 0, 1, 0, 0, 0, 2, 0xc7, 3, 0xff, 'a', 'b', 'c' };
+        struct buf buf = BUF_INIT(0);
+        struct codec_writer writer;
+
+        codec_writer_init(&writer, &buf);
+        codec_put_extension(&writer, 0, time, sizeof(time));
+        codec_put_extension(&writer, -1, "abc", 3);
+        cr_assert_eq(codec_writer_finish(&writer), 0);
+        cr_assert_eq(buf.n, sizeof(wanted));
+        cr_expect_arr_eq(buf.data, wanted, sizeof(wanted));
+        buf_deinit(&buf);
+}
