@@ -157,25 +157,11 @@ static void put_k8s(struct buf *to, const struct event_source *source) {
         buf_putc(to, '}');
 }
 
-static const char *mode_name(enum wire_mode mode) {
-        switch (mode) {
-        case WIRE_MODE_DRY_RUN:
-                return "dry-run";
-        case WIRE_MODE_RECORD:
-                return "record";
-        case WIRE_MODE_ENFORCE:
-                return "enforce";
-        case WIRE_MODE_POLICY:
-                return "policy";
-        }
-        return "unknown";
-}
-
 static void put_source(struct buf *to, const struct event_source *source) {
         const struct labels *labels = &source->labels;
 
         buf_printf(to, "\"session\":%" PRIu64, number_of(source->number));
-        put_key_text(to, "mode", mode_name(source->mode));
+        put_key_text(to, "mode", event_source_mode(source->mode));
         if (source->profile)
                 put_key_text(to, "profile", source->profile);
         put_k8s(to, source);

@@ -29,6 +29,20 @@ const char *event_source_label(const struct event_source *source, const char *na
         return source ? labels_get(&source->labels, name) : NULL;
 }
 
+const char *event_source_mode(enum wire_mode mode) {
+        switch (mode) {
+        case WIRE_MODE_DRY_RUN:
+                return "dry-run";
+        case WIRE_MODE_RECORD:
+                return "record";
+        case WIRE_MODE_ENFORCE:
+                return "enforce";
+        case WIRE_MODE_POLICY:
+                return "policy";
+        }
+        return "unknown";
+}
+
 bool event_source_keeps(const struct label *label) {
         return strncmp(label->name, "annotation.", 11) != 0 &&
                strlen(label->value) <= EVENT_SOURCE_LABEL_MAX;

@@ -27,6 +27,9 @@ void event_source_deinit(struct event_source *source);
 /* What is lacking is NULL or "". */
 const char *event_source_label(const struct event_source *source, const char *name);
 
+/* "dry-run", "record", "enforce", "policy". */
+const char *event_source_mode(enum wire_mode mode);
+
 /*
  * Is a label for files of events? Annotations of containers are not (annotation.NAME): a container may have
  * hundreds of kilobytes of them, and they would be in every file again.

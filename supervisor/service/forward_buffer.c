@@ -144,14 +144,15 @@ static bool has_suffix(const char *name, const char *suffix) {
         return n > n_suffix && strcmp(name + n - n_suffix, suffix) == 0;
 }
 
-static bool parse_name(const char *name, uint64_t *ret_sequence, uint32_t *ret_n_records) {
+static bool parse_name(const char *name, const char *suffix, uint64_t *ret_sequence,
+                       uint32_t *ret_n_records) {
         char canonical[NAME_SIZE];
         struct forward_chunk chunk = { 0 };
 
         if (sscanf(name, "%16" SCNx64 "-%9" SCNu32, &chunk.sequence, &chunk.n_records) != 2 ||
             chunk.n_records == 0 || chunk.n_records > FORWARD_CHUNK_RECORDS)
                 return false;
-        name_of(&chunk, CHUNK_SUFFIX, canonical);
+        name_of(&chunk, suffix, canonical);
         *ret_sequence = chunk.sequence;
         *ret_n_records = chunk.n_records;
         return strcmp(name, canonical) == 0;
@@ -215,6 +216,7 @@ static int by_sequence(const void *a, const void *b) {
 struct found {
         struct forward_chunk **items;
         size_t n, size;
+        uint64_t sequence; /* the highest of files set aside */
 };
 
 static int found_add(struct found *found, int folder_fd, const char *name) {
@@ -223,7 +225,10 @@ static int found_add(struct found *found, int folder_fd, const char *name) {
         uint32_t n_records;
         struct stat st;
 
-        if (!parse_name(name, &sequence, &n_records) ||
+        /* What was set aside keeps its name, so the name is not given again. */
+        if (parse_name(name, BROKEN_SUFFIX, &sequence, &n_records) && sequence > found->sequence)
+                found->sequence = sequence;
+        if (!parse_name(name, CHUNK_SUFFIX, &sequence, &n_records) ||
             fstatat(folder_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
                 return 0;
         if (found->n == found->size) {
@@ -275,6 +280,8 @@ static void adopt(struct forward_buffer *buffer, struct found *found) {
                 buffer->sequence = found->items[i]->sequence;
                 buffer->n_adopted += found->items[i]->n_records;
         }
+        if (buffer->sequence < found->sequence)
+                buffer->sequence = found->sequence;
         found->n = 0;
         while (ours) {
                 struct forward_chunk *next = ours->next;

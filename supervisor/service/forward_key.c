@@ -15,7 +15,7 @@ void forward_key_digest(const struct forward_greeting *greeting, const char *hos
         struct sha512_ctx context;
 
         sha512_init(&context);
-        sha512_update(&context, sizeof(greeting->salt), greeting->salt);
+        sha512_update(&context, sizeof(greeting->salt), (const uint8_t *)greeting->salt);
         sha512_update(&context, n_hostname, (const uint8_t *)hostname);
         sha512_update(&context, greeting->n_nonce, (const uint8_t *)greeting->nonce);
         sha512_update(&context, strlen(greeting->key), (const uint8_t *)greeting->key);

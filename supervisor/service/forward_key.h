@@ -9,8 +9,8 @@
 #define FORWARD_SALT_SIZE   16
 
 struct forward_greeting {
-        unsigned char salt[FORWARD_SALT_SIZE]; /* ours, new for every connection */
-        const char *nonce;                     /* the receiver's */
+        char salt[FORWARD_SALT_SIZE]; /* ours, new for every connection */
+        const char *nonce;            /* the receiver's */
         size_t n_nonce;
         const char *key;
 };

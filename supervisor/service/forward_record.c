@@ -16,13 +16,13 @@
 
 #include "base/error.h"
 #include "proto/codec.h"
+#include "proto/event_source.h"
 #include "proto/event_text.h"
 #include "syscalls/names.h"
 
 #define EVENT_TIME    0    /* extension type */
 #define VALUE_MAX     1024 /* bytes of a label's value; of the task at most EVENT_DETAIL_MAX */
 #define OTHERS_MAX    64   /* labels without a name of their own, in a BEGIN */
-#define ANNOTATION    "annotation."
 #define OTHER         "label."
 #define NO_ONE        UINT32_MAX
 #define NS_PER_SECOND 1000000000u
@@ -119,7 +119,7 @@ static void put_other_labels(struct record *record, const struct labels *labels)
                 const struct label *label = &labels->items[i];
                 struct buf key = BUF_INIT(sizeof(OTHER) + 4 * LABEL_NAME_MAX);
 
-                if (has_place(label->name) || strncmp(label->name, ANNOTATION, strlen(ANNOTATION)) == 0)
+                if (has_place(label->name) || !event_source_keeps(label))
                         continue;
                 buf_puts(&key, OTHER);
                 buf_escape(&key, label->name, strlen(label->name));
@@ -129,20 +129,9 @@ static void put_other_labels(struct record *record, const struct labels *labels)
         }
 }
 
-static const char *mode_name(enum wire_mode mode) {
-        static const char *const names[] = {
-                [WIRE_MODE_DRY_RUN] = "dry-run",
-                [WIRE_MODE_RECORD] = "record",
-                [WIRE_MODE_ENFORCE] = "enforce",
-                [WIRE_MODE_POLICY] = "policy",
-        };
-
-        return (size_t)mode < sizeof(names) / sizeof(names[0]) && names[mode] ? names[mode] : "unknown";
-}
-
 static void put_source(struct record *record, const struct publication_source *source) {
         put_number(record, "session", source->number);
-        put_word(record, "mode", mode_name(source->mode));
+        put_word(record, "mode", event_source_mode(source->mode));
         if (source->profile)
                 put_escaped(record, "profile", source->profile, VALUE_MAX);
         if (!source->labels)
