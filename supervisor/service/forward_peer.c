@@ -466,7 +466,7 @@ static int parse_tcp(struct forward_peer *peer, const char *text) {
         if (n > 2 && host[0] == '[' && host[n - 1] == ']') {
                 host++;
                 n -= 2;
-        } else if (n > 0 && memchr(host, ':', n))
+        } else if (n > 0 && (host[0] == '[' || memchr(host, ':', n)))
                 return FORWARD_PEER_E_ADDRESS;
         if (n == 0 || n > 255 || colon[1] == 0 || strspn(colon + 1, "0123456789") != strlen(colon + 1) ||
             strlen(colon + 1) > 5 || atoi(colon + 1) < 1 || atoi(colon + 1) > 65535)

@@ -359,9 +359,11 @@ static void on_linger(uv_timer_t *timer) {
 static void forward_close(struct outlet *outlet) {
         struct forward *forward = forward_of(outlet);
 
+        uv_update_time(forward->loop);
+        forward->reopen_ms = 0;
+        look_after_folder(forward);
         seal(forward);
         forward_buffer_keep(&forward->buffer);
-        uv_update_time(forward->loop);
         pump(forward);
         forward->linger_until_ms = uv_now(forward->loop) + LINGER_MS;
         uv_timer_start(&forward->linger, on_linger, 0, LINGER_LOOK_MS);
@@ -423,6 +425,7 @@ int outlet_forward_new(uv_loop_t *loop, const struct config_outlet *config, stru
                 return error_trace(r);
         }
         forward->linger.data = forward;
+        look_after_folder(forward);
         *ret = &forward->outlet;
         return 0;
 }
