@@ -11,7 +11,6 @@
 #include "supervisor/service/config.h"
 #include "supervisor/service/keeper.h"
 #include "supervisor/service/metrics.h"
-#include "supervisor/service/oci.h"
 #include "supervisor/service/publisher.h"
 #include "supervisor/service/rpc.h"
 
@@ -58,15 +57,6 @@ void publisher_end(struct publisher *publisher, struct registered *registered) {
 }
 int publisher_configure(struct publisher *publisher, const struct config *config) {
         return 0;
-}
-
-/* ---- OCI ---- */
-int oci_new(const struct oci_options *options, int listening_fd, struct oci **ret) {
-        *ret = NULL;
-        return 0;
-}
-struct oci *oci_free(struct oci *oci) {
-        return NULL;
 }
 
 /* ---- CONTROL ---- */

@@ -37,6 +37,13 @@
 
 #define OCI_MAX 16
 
+/* Whom a runtimes' socket lets in, as it was when it was opened: it stays as it is until a restart. */
+struct gate {
+        struct service *service;
+        gid_t gid;
+        bool any_uid;
+};
+
 struct service {
         const struct service_options *options;
         uv_loop_t loop;
@@ -48,6 +55,7 @@ struct service {
         struct registry *registry;
         struct agent *agent;
         struct oci *oci[OCI_MAX];
+        struct gate gates[OCI_MAX];
         struct rpc *rpc;
         struct metrics *metrics;
 
@@ -263,11 +271,19 @@ static int open_socket(struct service *service, const struct config_socket *sock
 }
 
 static bool may_hand_over(void *data, uint32_t uid, uint32_t gid, int fd) {
-        const struct config_socket *socket = data;
+        const struct gate *gate = data;
+        const struct config_socket socket = { .gid = gate->gid, .any_uid = gate->any_uid };
 
         (void)uid;
         (void)gid;
-        return sockets_may(socket, fd, NULL, NULL);
+        return sockets_may(&socket, fd, NULL, NULL);
+}
+
+static int describe_container(void *data, uint32_t pid, struct labels *ret) {
+        const struct gate *gate = data;
+
+        (void)pid;
+        return error_trace(labels_set(ret, "node", gate->service->config->node));
 }
 
 static bool may_control(void *data, uint32_t uid, uint32_t gid, int fd) {
@@ -296,15 +312,19 @@ static int open_oci(struct service *service) {
         for (size_t i = 0; i < service->config->n_oci && i < OCI_MAX; i++) {
                 const struct oci_options options = {
                         .loop = &service->loop,
+                        .kernel = &service->kernel,
                         .registry = service->registry,
                         .connections_max = service->config->limits.connections,
                         .connections_per_uid = service->config->limits.connections_per_uid,
                         .may = may_hand_over,
-                        .data = &service->config->oci[i],
+                        .describe = describe_container,
+                        .data = &service->gates[i],
                 };
                 char name[32];
                 int fd, r;
 
+                service->gates[i] = (struct gate){ service, service->config->oci[i].gid,
+                                                   service->config->oci[i].any_uid };
                 snprintf(name, sizeof(name), i ? "oci-%zu" : "oci", i + 1);
                 r = open_socket(service, &service->config->oci[i], name, &fd);
                 if (!r)
