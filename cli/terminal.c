@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* What must stay true: what is shown was written by a supervised program and is escaped; answers are given
- * to the question that is on the screen, never to a later one. */
+/* What must stay true: what is shown may have been written by a supervised program, and does nothing to the
+ * terminal; answers are given to the question that is on the screen, never to a later one. */
 
 #include "cli/terminal.h"
 
@@ -17,12 +17,15 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/output.h"
+#include "cli/answer_rule.h"
 
 #define WAITING_MAX 64
 
 struct question {
         uint64_t id;
-        char *text, *call, *program, *object;
+        char *text;
+        struct buf allowed, denied; /* the rules that "always" would write; empty: none */
+        bool remembered;            /* "always" may be said */
 };
 
 struct terminal {
@@ -50,13 +53,20 @@ struct terminal *terminal_open(const char *answers_path) {
 
 static void question_free(struct question *question) {
         free(question->text);
-        free(question->call);
-        free(question->program);
-        free(question->object);
+        buf_deinit(&question->allowed);
+        buf_deinit(&question->denied);
 }
 
 int terminal_fd(const struct terminal *terminal) {
         return terminal && terminal->n_waiting > 0 ? terminal->fd : -1;
+}
+
+static const char *choices(const struct question *question) {
+        if (!question->remembered)
+                return "a: allow once   d: deny once";
+        return question->allowed.n > 0
+                       ? "a: allow once   A: allow always   d: deny once   D: deny always"
+                       : "a: allow once   A: allow in this run   d: deny once   D: deny in this run";
 }
 
 static void show(struct terminal *terminal) {
@@ -65,17 +75,13 @@ static void show(struct terminal *terminal) {
         if (terminal->n_waiting == 0)
                 return;
         buf_puts(&line, "\ncallgate: ");
-        buf_escape(&line, terminal->waiting[0].text, strlen(terminal->waiting[0].text));
-        buf_puts(&line, "\n  a: allow once   A: allow always   d: deny once   D: deny always   > ");
+        buf_clean(&line, terminal->waiting[0].text, strlen(terminal->waiting[0].text));
+        buf_printf(&line, "\n  %s   > ", choices(&terminal->waiting[0]));
         /* What was typed before the question was not meant for it. */
         tcflush(terminal->fd, TCIFLUSH);
         if (write(terminal->fd, line.data, line.n) < 0)
                 line.error = 0; /* nobody sees it; the time-out answers */
         buf_deinit(&line);
-}
-
-static char *copy(const char *text, size_t n) {
-        return strndup(text ? text : "", n);
 }
 
 void terminal_question(struct terminal *terminal, const struct message_question *question) {
@@ -85,58 +91,19 @@ void terminal_question(struct terminal *terminal, const struct message_question 
                 return; /* answered by its time-out */
         next = &terminal->waiting[terminal->n_waiting];
         *next = (struct question){ .id = question->id,
-                                   .text = copy(question->text, question->n_text),
-                                   .call = copy(question->call, question->n_call),
-                                   .program = copy(question->program, question->n_program),
-                                   .object = copy(question->object, question->n_object) };
-        if (!next->text || !next->call || !next->program || !next->object) {
-                question_free(next);
+                                   .text = strndup(question->text, question->n_text),
+                                   .allowed = BUF_INIT(0),
+                                   .denied = BUF_INIT(0),
+                                   .remembered = question->flags & MESSAGE_QUESTION_REMEMBERED };
+        if (!next->text)
                 return;
+        if (question->flags & MESSAGE_QUESTION_RULE) {
+                answer_rule(&next->allowed, question, true);
+                answer_rule(&next->denied, question, false);
         }
         terminal->n_waiting++;
         if (terminal->n_waiting == 1)
                 show(terminal);
-}
-
-/* As a YAML string in double quotes; characters that mean something in patterns are taken literally. */
-static void put_quoted(struct buf *to, const char *text, bool pattern) {
-        buf_putc(to, '"');
-        for (; *text; text++) {
-                if (pattern && strchr("*?[]{}()~\\", *text))
-                        buf_puts(to, "\\\\");
-                if (*text == '"' || *text == '\\')
-                        buf_putc(to, '\\');
-                if ((unsigned char)*text < 0x20)
-                        buf_printf(to, "\\x%02x", (unsigned char)*text);
-                else if (*text == '$')
-                        buf_puts(to, "$$");
-                else
-                        buf_putc(to, *text);
-        }
-        buf_putc(to, '"');
-}
-
-static void keep_rule(struct terminal *terminal, const struct question *question, bool allow) {
-        struct buf *to = &terminal->rules;
-
-        buf_printf(to, "  - syscalls: [%s]\n", question->call);
-        if (question->program[0] || question->object[0]) {
-                buf_puts(to, "    where:\n");
-                if (question->program[0]) {
-                        buf_puts(to, "      program: ");
-                        put_quoted(to, question->program, true);
-                        buf_putc(to, '\n');
-                }
-                if (question->object[0]) {
-                        bool path = question->object[0] == '/';
-
-                        /* Of addresses, only those of Unix sockets are patterns. */
-                        buf_puts(to, path ? "      path: " : "      address: ");
-                        put_quoted(to, question->object, path || strncmp(question->object, "unix:", 5) == 0);
-                        buf_putc(to, '\n');
-                }
-        }
-        buf_puts(to, allow ? "    do: allow\n" : "    do: { errno: EPERM }\n");
 }
 
 static bool word_of(char c, enum message_word *ret) {
@@ -158,6 +125,10 @@ static bool word_of(char c, enum message_word *ret) {
         return false;
 }
 
+static bool is_always(enum message_word word) {
+        return word == MESSAGE_ALLOW_ALWAYS || word == MESSAGE_DENY_ALWAYS;
+}
+
 void terminal_forget(struct terminal *terminal) {
         for (size_t i = 0; i < terminal->n_waiting; i++)
                 question_free(&terminal->waiting[i]);
@@ -171,7 +142,7 @@ bool terminal_answer(struct terminal *terminal, uint64_t *ret_id, enum message_w
 
         if (n <= 0 || terminal->n_waiting == 0)
                 return false;
-        if (!word_of(line[0], ret_word)) {
+        if (!word_of(line[0], ret_word) || (is_always(*ret_word) && !terminal->waiting[0].remembered)) {
                 show(terminal);
                 return false;
         }
@@ -179,8 +150,9 @@ bool terminal_answer(struct terminal *terminal, uint64_t *ret_id, enum message_w
         *ret_id = question.id;
         terminal->n_waiting--;
         memmove(terminal->waiting, terminal->waiting + 1, terminal->n_waiting * sizeof(question));
-        if (*ret_word == MESSAGE_ALLOW_ALWAYS || *ret_word == MESSAGE_DENY_ALWAYS)
-                keep_rule(terminal, &question, *ret_word == MESSAGE_ALLOW_ALWAYS);
+        if (is_always(*ret_word))
+                buf_puts(&terminal->rules, buf_string(*ret_word == MESSAGE_ALLOW_ALWAYS ? &question.allowed
+                                                                                        : &question.denied));
         question_free(&question);
         show(terminal);
         return true;

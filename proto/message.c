@@ -188,6 +188,34 @@ static void question_put(struct codec_writer *writer, const struct message *mess
         codec_put_bytes(writer, message->question.call, message->question.n_call);
         codec_put_bytes(writer, message->question.program, message->question.n_program);
         codec_put_bytes(writer, message->question.object, message->question.n_object);
+        codec_put_array(writer, message->question.n_args);
+        for (size_t i = 0; i < message->question.n_args && i < MESSAGE_QUESTION_ARGS_MAX; i++) {
+                const struct message_question_arg *arg = &message->question.args[i];
+
+                codec_put_array(writer, 3);
+                codec_put_bytes(writer, arg->name, arg->n_name);
+                codec_put_uint(writer, arg->mask);
+                codec_put_uint(writer, arg->value);
+        }
+        codec_put_uint(writer, (uint32_t)message->question.error);
+        codec_put_uint(writer, message->question.flags);
+}
+
+static void question_args_get(struct codec_reader *reader, struct message_question *ret) {
+        ret->n_args = codec_get_array(reader);
+        if (ret->n_args > MESSAGE_QUESTION_ARGS_MAX) {
+                ret->n_args = 0;
+                codec_fail(reader);
+        }
+        for (size_t i = 0; i < ret->n_args && !reader->error; i++) {
+                struct message_question_arg *arg = &ret->args[i];
+
+                if (codec_get_array(reader) != 3)
+                        codec_fail(reader);
+                arg->name = codec_get_bytes(reader, MESSAGE_QUESTION_NAME_MAX, &arg->n_name);
+                arg->mask = codec_get_uint(reader, UINT64_MAX);
+                arg->value = codec_get_uint(reader, UINT64_MAX);
+        }
 }
 
 static void question_get(struct codec_reader *reader, struct message *ret) {
@@ -196,10 +224,30 @@ static void question_get(struct codec_reader *reader, struct message *ret) {
         ret->question.call = codec_get_bytes(reader, MESSAGE_TEXT_MAX, &ret->question.n_call);
         ret->question.program = codec_get_bytes(reader, MESSAGE_TEXT_MAX, &ret->question.n_program);
         ret->question.object = codec_get_bytes(reader, MESSAGE_TEXT_MAX, &ret->question.n_object);
+        question_args_get(reader, &ret->question);
+        ret->question.error = (int32_t)codec_get_uint(reader, INT32_MAX);
+        ret->question.flags = (uint32_t)codec_get_uint(reader, UINT32_MAX);
+}
+
+/* Names end up in a policy. */
+static bool question_arg_valid(const struct message_question_arg *arg) {
+        for (size_t i = 0; i < arg->n_name; i++)
+                if (!strchr("abcdefghijklmnopqrstuvwxyz_0123456789", arg->name[i]) || !arg->name[i])
+                        return false;
+        return arg->n_name > 0 && arg->n_name <= MESSAGE_QUESTION_NAME_MAX && !(arg->value & ~arg->mask);
 }
 
 static bool question_valid(const struct message *message) {
-        return message->question.id > 0 && message->question.n_text <= MESSAGE_TEXT_MAX;
+        const struct message_question *question = &message->question;
+
+        if (question->n_args > MESSAGE_QUESTION_ARGS_MAX)
+                return false;
+        for (size_t i = 0; i < question->n_args; i++)
+                if (!question_arg_valid(&question->args[i]))
+                        return false;
+        return question->id > 0 && question->error > 0 && question->n_text <= MESSAGE_TEXT_MAX &&
+               question->n_call <= MESSAGE_TEXT_MAX && question->n_program <= MESSAGE_TEXT_MAX &&
+               question->n_object <= MESSAGE_TEXT_MAX;
 }
 
 static void answer_put(struct codec_writer *writer, const struct message *message) {
@@ -248,7 +296,7 @@ static const struct message_row rows[] = {
         { MESSAGE_RELOADED, "RELOADED", MESSAGE_FROM_SUPERVISOR,
           STATE(NEW) | STATE(RUNNING) | STATE(STOPPING), 0, 0, 2, reloaded_put, reloaded_get,
           reloaded_valid },
-        { MESSAGE_QUESTION, "QUESTION", MESSAGE_FROM_SUPERVISOR, STATE(RUNNING) | STATE(STOPPING), 0, 0, 5,
+        { MESSAGE_QUESTION, "QUESTION", MESSAGE_FROM_SUPERVISOR, STATE(RUNNING) | STATE(STOPPING), 0, 0, 8,
           question_put, question_get, question_valid },
 };
 

@@ -18,6 +18,9 @@
 #define MESSAGE_TEXT_MAX  4096
 #define MESSAGE_LINES_MAX 65536 /* of RELOADED and of variables */
 
+#define MESSAGE_QUESTION_ARGS_MAX 16
+#define MESSAGE_QUESTION_NAME_MAX 32
+
 enum message_outcome {
         MESSAGE_OK,
         MESSAGE_E_INVALID, /* not one of ours, malformed, or a field out of range */
@@ -122,12 +125,27 @@ struct message_reloaded {
         size_t n_text;
 };
 
+enum message_question_flag {
+        MESSAGE_QUESTION_REMEMBERED = 1u << 0, /* "always" may be answered */
+        MESSAGE_QUESTION_RULE = 1u << 1, /* … and call, program, object and args make a rule that says it */
+};
+
+struct message_question_arg {
+        const char *name; /* as policies have it: "arg1" */
+        size_t n_name;
+        uint64_t mask, value;
+};
+
 struct message_question {
         uint64_t id;
-        const char *text; /* for the person */
+        const char *text; /* for the person; names of a task are quoted and escaped in it */
         size_t n_text;
         const char *call, *program, *object; /* for a rule made of the answer; may be empty */
         size_t n_call, n_program, n_object;
+        struct message_question_arg args[MESSAGE_QUESTION_ARGS_MAX];
+        size_t n_args;
+        int32_t error;  /* positive: what a denied call gets */
+        uint32_t flags; /* enum message_question_flag */
 };
 
 struct message_answer {

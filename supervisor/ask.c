@@ -22,7 +22,7 @@ struct question {
         uint64_t id; /* 0: free */
         bool taken;
         enum ask_answer answer; /* 0: none yet */
-        const char *key;        /* borrowed from whoever waits */
+        const char *key;        /* borrowed from whoever waits; NULL: no other is equal */
         const struct ask_question *asked;
 };
 
@@ -72,7 +72,7 @@ struct asks *asks_free(struct asks *asks) {
 }
 
 static struct remembered *remembered_of(struct asks *asks, const char *key) {
-        for (size_t i = 0; i < asks->n_remembered; i++)
+        for (size_t i = 0; key && i < asks->n_remembered; i++)
                 if (strcmp(asks->remembered[i].key, key) == 0)
                         return &asks->remembered[i];
         return NULL;
@@ -81,7 +81,7 @@ static struct remembered *remembered_of(struct asks *asks, const char *key) {
 static void remember(struct asks *asks, const char *key, enum ask_answer answer) {
         struct remembered *grown;
 
-        if ((answer != ASK_ALLOW_ALWAYS && answer != ASK_DENY_ALWAYS) || remembered_of(asks, key) ||
+        if (!key || (answer != ASK_ALLOW_ALWAYS && answer != ASK_DENY_ALWAYS) || remembered_of(asks, key) ||
             asks->n_remembered == REMEMBERED_MAX)
                 return;
         grown = realloc(asks->remembered, (asks->n_remembered + 1) * sizeof(*grown));

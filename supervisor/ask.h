@@ -3,15 +3,16 @@
 
 /*
  * Questions to a person about calls that wait. Workers ask and sleep; the loop sends the questions to
- * whoever can answer and brings the answers. What was answered with "always" is remembered for equal calls
- * (same rule, program, call and object) and can be listed, to be written into a policy.
+ * whoever can answer and brings the answers. What was answered with "always" is remembered for equal
+ * questions; which those are, supervisor/question.h says.
  */
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define ASK_TEXT_MAX    1024
+#define ASK_TEXT_MAX    4096
+#define ASK_ARGS_MAX    12 /* six registers, and what is in memory */
 #define ASK_WAITING_MAX 64 /* more questions at the same time are answered as after their time-out */
 
 enum ask_answer {
@@ -22,12 +23,22 @@ enum ask_answer {
         ASK_NOBODY, /* time-out, too many questions, or the call vanished */
 };
 
+struct ask_arg {
+        char name[16]; /* as policies have it: "arg1", "flags" of openat2 */
+        uint64_t mask, value;
+};
+
 struct ask_question {
         uint64_t id;
-        char text[ASK_TEXT_MAX];   /* for the person */
-        char call[64];             /* for a rule made of the answer */
-        char program[512];         /* empty: not known */
-        char object[ASK_TEXT_MAX]; /* path, or address as a policy writes it; empty: none */
+        bool remembered;         /* "always" can be said */
+        bool is_rule;            /* … and written as a rule: the fields below say all there is */
+        int error;               /* of a denial */
+        char text[ASK_TEXT_MAX]; /* for the person; names are quoted and escaped */
+        char call[64];
+        char program[ASK_TEXT_MAX];        /* empty: not known */
+        char object[ASK_TEXT_MAX];         /* path, or address as a policy writes it; empty: none */
+        struct ask_arg args[ASK_ARGS_MAX]; /* what the call asks for */
+        size_t n_args;
 };
 
 struct asks;
@@ -36,7 +47,8 @@ struct asks;
 int asks_new(void (*on_question)(void *data), void *data, struct asks **ret);
 struct asks *asks_free(struct asks *asks);
 
-/* Blocks until answered, timeout_ns passed, or *kicked. key tells equal questions; the id is given here. */
+/* Blocks until answered, timeout_ns passed, or *kicked. key tells equal questions, NULL: there are none, and
+ * "always" counts once; the id is given here. */
 enum ask_answer asks_ask(struct asks *asks, const char *key, const struct ask_question *question,
                          uint64_t timeout_ns, const _Atomic bool *kicked);
 

@@ -195,7 +195,8 @@ void call_init(struct call *call, struct session *session, const struct kernel *
         memset(&call->event, 0, offsetof(struct event, exe) + 1);
         call->event.detail[0] = call->event.object[0] = call->event.rule[0] = 0;
         call->event.object_offset = 0;
-        memset(&call->row, 0, sizeof(*call) - offsetof(struct call, row));
+        memset(&call->row, 0, offsetof(struct call, program) - offsetof(struct call, row));
+        call->program[0] = 0;
         call->answer.fd = call->answer.fd_at = -1;
         call->view = (struct view)VIEW_INIT;
         call->paths[0] = call->paths[1] = (struct resolved)RESOLVED_INIT;

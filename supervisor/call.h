@@ -11,6 +11,7 @@
  * never a return value: answer_errno(call, ENOENT).
  */
 
+#include <limits.h>
 #include <linux/openat2.h>
 #include <linux/seccomp.h>
 #include <stdbool.h>
@@ -87,7 +88,6 @@ struct call {
         int address_error; /* what the kernel would say of the address; 0: nothing */
         bool address_path; /* it is a Unix path, and leads to paths[0] */
         uint64_t sent;     /* bytes of a stream that went before the rest became a worker's */
-        char program[512]; /* POLICY_FACT_PROGRAM */
         struct view view;
         bool matched; /* the verdict stands; set before an emulator runs */
         _Atomic bool
@@ -96,6 +96,9 @@ struct call {
 
         struct answer answer;
         char note[160]; /* why the answer is what it is, where that is not plain: shown with the record */
+        /* POLICY_FACT_PROGRAM, with room for any: half a path would match what the whole does not. Last, and
+         * not cleared with the rest. */
+        char program[PATH_MAX];
 };
 
 /* For a notification about to be received. */

@@ -30,7 +30,7 @@ struct policed {
 
 /* To whoever attends on the control socket, else to the client's terminal. */
 static int put_question(struct policed *policed, const struct ask_question *asked) {
-        const struct message question = {
+        struct message question = {
                 .number = MESSAGE_QUESTION,
                 .question = { .id = asked->id,
                               .text = asked->text,
@@ -40,8 +40,22 @@ static int put_question(struct policed *policed, const struct ask_question *aske
                               .program = asked->program,
                               .n_program = strlen(asked->program),
                               .object = asked->object,
-                              .n_object = strlen(asked->object) },
+                              .n_object = strlen(asked->object),
+                              .n_args = asked->n_args,
+                              .error = asked->error,
+                              .flags = (asked->remembered ? MESSAGE_QUESTION_REMEMBERED : 0) |
+                                       (asked->is_rule ? MESSAGE_QUESTION_RULE : 0) },
         };
+
+        _Static_assert(ASK_ARGS_MAX <= MESSAGE_QUESTION_ARGS_MAX, "all arguments fit into a message");
+        for (size_t i = 0; i < asked->n_args; i++) {
+                const struct ask_arg *arg = &asked->args[i];
+
+                question.question.args[i] = (struct message_question_arg){ .name = arg->name,
+                                                                           .n_name = strlen(arg->name),
+                                                                           .mask = arg->mask,
+                                                                           .value = arg->value };
+        }
 
         if (control_attended(policed->control)) {
                 /* Should they be gone, their leaving asks anew. */

@@ -25,6 +25,7 @@
 #include "supervisor/emulate/net.h"
 #include "supervisor/emulate/paths.h"
 #include "supervisor/multiplex.h"
+#include "supervisor/question.h"
 #include "supervisor/session.h"
 #include "supervisor/target.h"
 
@@ -313,61 +314,23 @@ static void begin_facts(const struct policing *policing, struct call *call, stru
 
 /* ---- asking ---- */
 
-static void question_of(const struct call *call, char *key, size_t n_key, struct ask_question *ret) {
-        const struct policy_rule *rule = call->verdict.rule;
-
-        *ret = (struct ask_question){ 0 };
-        snprintf(ret->call, sizeof(ret->call), "%s", call->name);
-        snprintf(ret->program, sizeof(ret->program), "%s", call->facts.program ? call->facts.program : "");
-        if (call->facts.n_paths > 0)
-                snprintf(ret->object, sizeof(ret->object), "%s", call->facts.paths[0]);
-        else if (call->facts.address)
-                address_text(call->facts.address, call->facts.n_address, ret->object, sizeof(ret->object));
-        snprintf(key, n_key, "%s\n%s\n%s\n%s", rule->name, ret->program, ret->call, ret->object);
-        snprintf(ret->text, sizeof(ret->text), "%s (pid %u) wants %s(%s)%s%s", call->event.comm, call->tid,
-                 call->name, ret->object[0] ? ret->object : call->event.detail, rule->message ? ": " : "",
-                 rule->message ? rule->message : "");
-}
-
-/* What a person needs to see. A path that was shown is what the answer is about, so it is carried out for
- * the task. */
-static int facts_for_asking(struct call *call) {
-        const struct policy_call *known = policy_call_by_name(call->name);
-        struct target target = { .kernel = call->kernel, .tid = call->tid };
-        struct decode_source source = target_source(&target);
-        int r = 0;
-
-        if (!(call->facts.known & 1u << POLICY_FACT_PROGRAM))
-                r = fetch(&call->facts, POLICY_FACT_PROGRAM, call);
-        if (!r && known && (known->flags & POLICY_CALL_PERFORMED)) {
-                call->verdict.judged = true;
-                if (!(call->facts.known & 1u << POLICY_FACT_PATHS) && (known->flags & POLICY_CALL_PATH))
-                        r = fetch(&call->facts, POLICY_FACT_PATHS, call);
-                if (!r && !(call->facts.known & 1u << POLICY_FACT_ADDRESS) &&
-                    (known->flags & POLICY_CALL_ADDRESS))
-                        r = fetch(&call->facts, POLICY_FACT_ADDRESS, call);
-        }
-        if (!r && decode_args(&source, call->event.arch, call->event.nr, call->event.args,
-                              call->event.detail, sizeof(call->event.detail)))
-                call->read_memory = true;
-        return r;
-}
-
 static int ask(struct policing *policing, struct call *call) {
         const struct policy_rule *rule = call->verdict.rule;
         enum ask_answer answer = ASK_NOBODY;
+        struct buf key = BUF_INIT(QUESTION_KEY_MAX);
         struct ask_question question;
-        char key[2 * ASK_TEXT_MAX];
         int r;
 
         if (!call->may_wait)
                 return CALL_E_SLOW;
-        r = facts_for_asking(call);
+        r = question_facts(call);
         if (r)
                 return target_error(call, r);
-        question_of(call, key, sizeof(key), &question);
+        question_of(call, &question, &key);
         if (policing->asks)
-                answer = asks_ask(policing->asks, key, &question, (uint64_t)rule->value, &call->kicked);
+                answer = asks_ask(policing->asks, question.remembered ? buf_string(&key) : NULL, &question,
+                                  (uint64_t)rule->value, &call->kicked);
+        buf_deinit(&key);
         switch (answer) {
         case ASK_ALLOW_ONCE:
         case ASK_ALLOW_ALWAYS:
@@ -376,7 +339,7 @@ static int ask(struct policing *policing, struct call *call) {
         case ASK_DENY_ONCE:
         case ASK_DENY_ALWAYS:
                 call->verdict.action = POLICY_ERRNO;
-                call->verdict.value = rule->otherwise_errno ? rule->otherwise_errno : EPERM;
+                call->verdict.value = question_denial(call);
                 return 0;
         case ASK_NOBODY:
                 break;

@@ -132,6 +132,14 @@ Y
   has_not "an answer of once did not" answered.yaml "/once"
   [ -d always ] && pass || fail "what was allowed happened"
   [ ! -d denied ] && pass || fail "what was denied happened"
+  # The answers decide what was asked about, before anybody is asked, and nothing else.
+  { echo 'include: [answered.yaml]'; sed 's/60s/100ms/' ask.yaml; } >answered.policy.yaml
+  rmdir always
+  limited setsid "$callgate" run -q --policy answered.policy.yaml -- mkdir always >out 2>err </dev/null
+  same "what was allowed always is allowed by the rule" 0 $? err
+  rmdir always
+  limited setsid "$callgate" run -q --policy answered.policy.yaml -- mkdir -m 700 always >out 2>err </dev/null
+  has "with another mode it is another question" err "Operation not permitted"
   rm -rf once denied always answered.yaml
   limited /usr/bin/python3 "$live/policy_ask.py" "$callgate" ask.yaml answered.yaml apart >ask.out 2>&1
   same "questions answered at another terminal" 0 $? ask.out

@@ -53,7 +53,7 @@ def wait(pattern):
 
 
 def answer(name, word):
-    wait(r"mkdir \(pid \d+\) wants mkdir\([^\n]*%s[^\n]*\): a folder\n[^\n]*> " % name)
+    wait(r'mkdir \(pid \d+\) wants mkdir "/[^\n]*/%s" \("%s", 0777\): a folder\n[^\n]*always[^\n]*> ' % (name, name))
     os.write(fd, word.encode() + b"\n")
 
 

@@ -88,6 +88,21 @@ Test(ask, always_is_remembered_and_once_is_not) {
         asks_free(asks);
 }
 
+Test(ask, without_a_key_always_counts_once) {
+        struct asking first = { .timeout_ns = LONG_NS }, again = { .timeout_ns = 1 };
+        struct asks *asks;
+
+        cr_assert_eq(asks_new(on_question, NULL, &asks), 0);
+        first.asks = again.asks = asks;
+        begin(&first);
+        cr_assert(asks_answer(asks, take(asks).id, ASK_ALLOW_ALWAYS));
+        pthread_join(first.thread, NULL);
+        cr_assert_eq(first.answer, ASK_ALLOW_ALWAYS);
+        ask(&again);
+        cr_assert_eq(again.answer, ASK_NOBODY);
+        asks_free(asks);
+}
+
 Test(ask, a_kick_and_the_clock_end_the_wait) {
         struct asking late = { .key = "x", .timeout_ns = 1 }, kicked = { .key = "x", .timeout_ns = LONG_NS };
         struct asks *asks;

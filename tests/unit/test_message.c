@@ -72,7 +72,11 @@ static struct message sample(enum message_number number) {
                                                               .program = "/bin/sh",
                                                               .n_program = 7,
                                                               .object = "/etc/passwd",
-                                                              .n_object = 11 };
+                                                              .n_object = 11,
+                                                              .args = { { "arg2", 4, 0xffffffff, 2 } },
+                                                              .n_args = 1,
+                                                              .error = 13,
+                                                              .flags = MESSAGE_QUESTION_RULE };
                 break;
         default:
                 break;
@@ -125,6 +129,45 @@ Test(message, result_and_error_keep_their_fields) {
         cr_expect_eq(to.error.error, 16);
         cr_expect(to.error.n_text == 4 && memcmp(to.error.text, "busy", 4) == 0);
         buf_deinit(&buf);
+}
+
+Test(message, a_question_keeps_its_fields) {
+        struct message from = sample(MESSAGE_QUESTION), to;
+        struct buf buf = BUF_INIT(0);
+
+        message_encode(&buf, &from);
+        cr_assert_eq(message_decode(buf.data, buf.n, &to), 0);
+        cr_assert_eq(to.question.n_args, 1);
+        cr_expect(to.question.args[0].n_name == 4 && memcmp(to.question.args[0].name, "arg2", 4) == 0);
+        cr_expect_eq(to.question.args[0].mask, 0xffffffff);
+        cr_expect_eq(to.question.args[0].value, 2);
+        cr_expect_eq(to.question.error, 13);
+        cr_expect_eq(to.question.flags, MESSAGE_QUESTION_RULE);
+        buf_deinit(&buf);
+}
+
+/* What callgate writes into a policy. */
+Test(message, questions_that_make_no_rule) {
+        static const struct message_question_arg args[] = {
+                { "arg1: x", 7, 1, 1 }, { "arg 1", 5, 1, 1 }, { "", 0, 1, 1 },
+                { "a\0b", 3, 1, 1 },    { "ARG1", 4, 1, 1 },  { "arg1", 4, 1, 2 },
+        };
+
+        for (size_t i = 0; i < sizeof(args) / sizeof(args[0]); i++) {
+                struct message message = sample(MESSAGE_QUESTION);
+                struct buf buf = BUF_INIT(0);
+
+                message.question.args[0] = args[i];
+                cr_expect_eq(message_encode(&buf, &message), MESSAGE_E_INVALID, "%zu", i);
+                message.question.args[0] = (struct message_question_arg){ "arg1", 4, 1, 1 };
+                cr_expect_eq(message_encode(&buf, &message), 0);
+                message.question.error = 0;
+                cr_expect_eq(message_encode(&buf, &message), MESSAGE_E_INVALID, "a denial that is none");
+                message.question.error = 1;
+                message.question.n_args = MESSAGE_QUESTION_ARGS_MAX + 1;
+                cr_expect_eq(message_encode(&buf, &message), MESSAGE_E_INVALID);
+                buf_deinit(&buf);
+        }
 }
 
 Test(message, an_event_alone_encodes_the_same) {
