@@ -37,7 +37,7 @@ enum policy_action {
         POLICY_LOG,      /* the same, and recorded */
         POLICY_ERRNO,    /* value: positive errno */
         POLICY_RETURN,   /* value: what the call returns */
-        POLICY_KILL,     /* the process, by SIGSYS */
+        POLICY_KILL,     /* the process: SIGSYS from the kernel's filter, SIGKILL from callgated */
         POLICY_REDIRECT, /* text: another path ($1 … $9: captures) or address, then carried out for the task
                           */
         POLICY_SUBSTITUTE, /* an open gets a sealed memfd, or a file of the supervisor's */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "policy/native/calls.h"
 #include "supervisor/emulate/files.h"
 #include "supervisor/emulate/net.h"
@@ -117,7 +118,9 @@ int emulate_call(struct call *call) {
                 return answer_kill(call);
         case POLICY_REDIRECT:
         case POLICY_SUBSTITUTE:
-                return perform(call);
+                /* Going on would be the call as the program made it. Policies that ask for that are refused
+                 * when they are read, so it is trouble of ours. */
+                return performer_of(call->name) ? perform(call) : error_origin(-EOPNOTSUPP);
         case POLICY_EMULATE:
                 return emulate_as(call, rule);
         case POLICY_ALLOW:

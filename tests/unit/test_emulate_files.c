@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "policy/native/calls.h"
+#include "supervisor/emulate/emulate.h"
 #include "supervisor/emulate/files.h"
 #include "supervisor/emulate/paths.h"
 #include "syscalls/names.h"
@@ -461,6 +462,22 @@ Test(emulate_files, substituted_contents) {
                 call.verdict = (struct policy_verdict){ .rule = &rule, .action = POLICY_SUBSTITUTE };
                 cr_assert_eq(run(&call), 0);
                 cr_assert_eq(call.answer.value, rows[i].error, "row %zu: %d", i, (int)call.answer.value);
+                finish(&call);
+        }
+}
+
+/* Nobody can do it with another path: then it is not done, whatever got past the checks of policies. */
+Test(emulate_files, another_path_without_a_performer) {
+        static const enum policy_action actions[] = { POLICY_REDIRECT, POLICY_SUBSTITUTE };
+
+        for (size_t i = 0; i < 2; i++) {
+                struct call call = call_of("execve", (uint64_t[6]){ at(file) });
+
+                cr_assert_null(performer_of("execve"));
+                call.verdict.rule = &rule;
+                call.verdict.action = actions[i];
+                cr_assert_lt(emulate_call(&call), 0);
+                cr_assert_eq(call.answer.kind, ANSWER_NONE);
                 finish(&call);
         }
 }
