@@ -78,35 +78,9 @@ int check_conditions(struct checker *checker) {
         return error_trace(r);
 }
 
-/* Kinds whose register holds an address: what matters is behind it, where no filter looks. */
-static bool is_pointer(enum arg_kind kind) {
-        switch (kind) {
-        case ARG_PTR:
-        case ARG_PATH:
-        case ARG_STRING:
-        case ARG_SOCKADDR:
-        case ARG_ARGV:
-        case ARG_ENVP:
-        case ARG_BUFFER:
-        case ARG_OUT:
-        case ARG_IOVEC:
-        case ARG_OPEN_HOW:
-        case ARG_CLONE_ARGS:
-        case ARG_TIMESPEC:
-        case ARG_SIGSET:
-        case ARG_SIGACTION:
-        case ARG_RLIMIT:
-        case ARG_MSGHDR:
-        case ARG_BLOCK:
-                return true;
-        default:
-                return false;
-        }
-}
-
 /* Arguments of one kind may be told apart by what they mean; numbers of unclear meaning may not. */
 static bool same_meaning(const struct syscall_arg *a, const struct syscall_arg *b) {
-        if (is_pointer(a->kind) != is_pointer(b->kind))
+        if (arg_is_pointer(a->kind) != arg_is_pointer(b->kind))
                 return false;
         if ((a->kind == ARG_FLAGS || a->kind == ARG_ENUM) && (b->kind == ARG_FLAGS || b->kind == ARG_ENUM))
                 return a->set == b->set || !strcmp(a->name, b->name);
@@ -165,7 +139,7 @@ static int check_argument(struct checker *checker, const struct rule *rule, cons
                                "%s has %u argument%s, so %s compares what happens to be in a register; "
                                "correct the index",
                                name, row->n_args, row->n_args == 1 ? "" : "s", text);
-        else if (is_pointer(arg->kind) && !zero)
+        else if (arg_is_pointer(arg->kind) && !zero)
                 r = check_find(checker, "condition-on-pointer", place,
                                "%s of %s is an address, and %s says nothing of what is there; a filter "
                                "cannot look behind it",

@@ -253,32 +253,8 @@ bool strace_value(struct strace_text text, const struct constant_set *set, const
 
 /* ---- arguments ---- */
 
-static bool is_pointer(enum arg_kind kind) {
-        switch (kind) {
-        case ARG_PTR:
-        case ARG_PATH:
-        case ARG_STRING:
-        case ARG_SOCKADDR:
-        case ARG_ARGV:
-        case ARG_ENVP:
-        case ARG_BUFFER:
-        case ARG_OUT:
-        case ARG_IOVEC:
-        case ARG_OPEN_HOW:
-        case ARG_CLONE_ARGS:
-        case ARG_TIMESPEC:
-        case ARG_SIGSET:
-        case ARG_SIGACTION:
-        case ARG_RLIMIT:
-        case ARG_MSGHDR:
-                return true;
-        default:
-                return false;
-        }
-}
-
 static bool is_narrow(const struct syscall_arg *arg, const struct arch *arch) {
-        return arch->bits == 32 || (arg && !is_pointer(arg->kind) && arg->bits == 32);
+        return arch->bits == 32 || (arg && !arg_is_pointer(arg->kind) && arg->bits == 32);
 }
 
 static void put(struct event *event, size_t i, const struct syscall_arg *arg, struct strace_text text,

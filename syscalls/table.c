@@ -65,6 +65,48 @@ const struct syscall_arg *syscall_arg_resolve(const struct syscall_arg *arg, con
         return arg;
 }
 
+bool arg_is_pointer(enum arg_kind kind) {
+        switch (kind) {
+        case ARG_PTR:
+        case ARG_PATH:
+        case ARG_STRING:
+        case ARG_SOCKADDR:
+        case ARG_ARGV:
+        case ARG_ENVP:
+        case ARG_BUFFER:
+        case ARG_OUT:
+        case ARG_IOVEC:
+        case ARG_OPEN_HOW:
+        case ARG_CLONE_ARGS:
+        case ARG_TIMESPEC:
+        case ARG_SIGSET:
+        case ARG_SIGACTION:
+        case ARG_RLIMIT:
+        case ARG_MSGHDR:
+        case ARG_BLOCK:
+                return true;
+        case ARG_NONE:
+        case ARG_INT:
+        case ARG_UINT:
+        case ARG_HEX:
+        case ARG_SIZE:
+        case ARG_OFFSET:
+        case ARG_FD:
+        case ARG_DIRFD:
+        case ARG_MODE:
+        case ARG_ENUM:
+        case ARG_FLAGS:
+        case ARG_SIGNAL:
+        case ARG_PID:
+        case ARG_UID:
+        case ARG_DEV:
+        case ARG_UNUSED:
+        case ARG_CASE:
+                return false;
+        }
+        return false;
+}
+
 void syscall_slot_masks(const struct arch *arch, struct syscall_slot *slot) {
         for (size_t i = 0; i < 6; i++) {
                 const struct syscall_arg *arg = &slot->row->args[i];

@@ -102,6 +102,9 @@ const struct syscall_row *syscall_row(const char *name);
 /* The row for one number of one architecture; constant time after the first call for the architecture. */
 const struct syscall_row *syscall_row_of(uint32_t audit, uint32_t nr);
 
+/* Kinds whose register holds an address: what matters is behind it, where no filter looks. */
+bool arg_is_pointer(enum arg_kind kind);
+
 /* The argument as it is meant in this call: itself, or for ARG_CASE what the other argument says. */
 const struct syscall_arg *syscall_arg_resolve(const struct syscall_arg *arg, const uint64_t args[6]);
 

@@ -287,19 +287,6 @@ static void check_advisory(struct policy_check *check, const struct policy_rule 
                      "a program that wants to can get past this rule; it is no protection");
 }
 
-static bool is_pointer(const struct syscall_arg *arg) {
-        static const enum arg_kind kinds[] = {
-                ARG_PTR,    ARG_PATH,      ARG_STRING, ARG_SOCKADDR, ARG_ARGV,       ARG_ENVP,
-                ARG_BUFFER, ARG_OUT,       ARG_IOVEC,  ARG_OPEN_HOW, ARG_CLONE_ARGS, ARG_TIMESPEC,
-                ARG_SIGSET, ARG_SIGACTION, ARG_RLIMIT, ARG_MSGHDR,
-        };
-
-        for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-                if (arg->kind == kinds[i])
-                        return true;
-        return false;
-}
-
 /* Where something lies says nothing of what it is; only NULL means something. */
 static void check_pointers(struct policy_check *check, const struct policy_rule *rule) {
         const struct syscall_row *row = rule->n_calls ? syscall_row(rule->calls[0]) : NULL;
@@ -308,7 +295,7 @@ static void check_pointers(struct policy_check *check, const struct policy_rule 
                 const struct policy_arg *arg = &rule->where.args[i];
 
                 for (size_t k = 0; k < row->n_args; k++)
-                        if (!strcmp(row->args[k].name, arg->name) && is_pointer(&row->args[k]) &&
+                        if (!strcmp(row->args[k].name, arg->name) && arg_is_pointer(row->args[k].kind) &&
                             (arg->n_values != 1 || arg->values[0].number || arg->values[0].text))
                                 warn(check, "policy-pointer", "where.args",
                                      "\"%s\" of %s is an address in the program's memory, which says "

@@ -175,6 +175,16 @@ Test(table, class_masks) {
         }
 }
 
+Test(table, registers_that_hold_addresses) {
+        static const enum arg_kind pointers[] = { ARG_PTR, ARG_PATH, ARG_OUT, ARG_MSGHDR, ARG_BLOCK };
+        static const enum arg_kind others[] = { ARG_NONE, ARG_FD, ARG_SIZE, ARG_FLAGS, ARG_DEV, ARG_CASE };
+
+        for (size_t i = 0; i < sizeof(pointers) / sizeof(pointers[0]); i++)
+                cr_expect(arg_is_pointer(pointers[i]), "%zu", i);
+        for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+                cr_expect_not(arg_is_pointer(others[i]), "%zu", i);
+}
+
 Test(table, cases) {
         const struct syscall_row *row = syscall_row("fcntl");
         uint64_t args[6] = { 3, 4 };
