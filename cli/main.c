@@ -7,16 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/diag.h"
-#include "cli/exit.h"
-#include "cli/say.h"
+#include "cli/dispatch.h"
 #include "cli/verbs.h"
 
-static const struct verb {
-        const char *name;
-        int (*run)(int argc, char **argv);
-        const char *summary;
-} verbs[] = {
+static const struct verb verbs[] = {
         { "dry-run", verb_dry_run, "run a program, refuse nothing, show what a profile would have refused" },
         { "record", verb_record, "run a program and write a profile that allows what it did" },
         { "run", verb_run, "run a program under a profile, enforced, or under a policy" },
@@ -29,17 +23,15 @@ static const struct verb {
         { "policy", verb_policy, "check, explain and test policies" },
 };
 
-static void usage(FILE *to) {
-        fputs("usage: callgate VERB [OPTION…] [-- COMMAND [ARGUMENT…]]\n\nverbs:\n", to);
-        for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
-                fprintf(to, "  %-9s %s\n", verbs[i].name, verbs[i].summary);
-        fputs("\n"
-              "  callgate VERB --help     options and an example\n"
-              "  callgate --version       the version\n"
-              "\n"
-              "example: callgate record -o nginx.json -- nginx -g 'daemon off;'\n",
-              to);
-}
+static const struct verb_table table = {
+        .usage = "VERB [OPTION…] [-- COMMAND [ARGUMENT…]]",
+        .more = "  callgate VERB --help     options and an example\n"
+                "  callgate --version       the version\n"
+                "\n"
+                "example: callgate record -o nginx.json -- nginx -g 'daemon off;'\n",
+        .verbs = verbs,
+        .n = sizeof(verbs) / sizeof(verbs[0]),
+};
 
 /*
  * A caller may have closed standard streams. Our own descriptors must not land on their numbers, and the
@@ -59,28 +51,10 @@ static void hold_standard_streams(void) {
 }
 
 int main(int argc, char **argv) {
-        const char *names[sizeof(verbs) / sizeof(verbs[0])], *nearest;
-
         hold_standard_streams();
-        if (argc < 2) {
-                usage(stderr);
-                return EXIT_USAGE;
-        }
-        if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
-                usage(stdout);
-                return 0;
-        }
-        if (strcmp(argv[1], "--version") == 0) {
+        if (argc > 1 && strcmp(argv[1], "--version") == 0) {
                 puts("callgate " CALLGATE_VERSION);
                 return 0;
         }
-        for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
-                if (strcmp(argv[1], verbs[i].name) == 0)
-                        return verbs[i].run(argc - 1, argv + 1);
-                names[i] = verbs[i].name;
-        }
-        nearest = diag_nearest(argv[1], names, sizeof(names) / sizeof(names[0]));
-        if (nearest)
-                return say_usage(NULL, "'%s' is not a verb; did you mean '%s'?", argv[1], nearest);
-        return say_usage(NULL, "'%s' is not a verb", argv[1]);
+        return dispatch(&table, argc, argv);
 }

@@ -10,54 +10,32 @@
 
 #include "base/diag.h"
 #include "base/error.h"
+#include "cli/dispatch.h"
 #include "cli/exit.h"
 #include "cli/policy_verbs.h"
 #include "cli/say.h"
 #include "cli/verbs.h"
 
-static const struct verb {
-        const char *name;
-        int (*run)(int argc, char **argv);
-        const char *summary;
-} verbs[] = {
+static const struct verb verbs[] = {
         { "check", policy_verb_check, "say what is wrong or doubtful in policies" },
         { "explain", policy_verb_explain,
           "say what a policy does and where it is decided, or about one call" },
         { "test", policy_verb_test, "ask a policy about the calls of a case file and compare" },
 };
-#define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
-static void usage(FILE *to) {
-        fputs("usage: callgate policy VERB [OPTION…] FILE…\n\nverbs:\n", to);
-        for (size_t i = 0; i < N_VERBS; i++)
-                fprintf(to, "  %-8s %s\n", verbs[i].name, verbs[i].summary);
-        fputs("\n"
-              "  callgate policy VERB --help   options and an example\n"
-              "  callgate run --policy FILE    runs a program under a policy\n"
-              "\n"
-              "example: callgate policy check vendor.yaml\n",
-              to);
-}
+static const struct verb_table table = {
+        .name = "policy",
+        .usage = "policy VERB [OPTION…] FILE…",
+        .more = "  callgate policy VERB --help   options and an example\n"
+                "  callgate run --policy FILE    runs a program under a policy\n"
+                "\n"
+                "example: callgate policy check vendor.yaml\n",
+        .verbs = verbs,
+        .n = sizeof(verbs) / sizeof(verbs[0]),
+};
 
 int verb_policy(int argc, char **argv) {
-        const char *names[N_VERBS], *nearest;
-
-        if (argc < 2)
-                return say_usage("policy", "which of its verbs?");
-        if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-                usage(stdout);
-                return 0;
-        }
-        for (size_t i = 0; i < N_VERBS; i++) {
-                if (strcmp(argv[1], verbs[i].name) == 0)
-                        return verbs[i].run(argc - 1, argv + 1);
-                names[i] = verbs[i].name;
-        }
-        nearest = diag_nearest(argv[1], names, N_VERBS);
-        if (nearest)
-                return say_usage("policy", "'%s' is not one of its verbs; did you mean '%s'?", argv[1],
-                                 nearest);
-        return say_usage("policy", "'%s' is not one of its verbs", argv[1]);
+        return dispatch(&table, argc, argv);
 }
 
 int policy_vars_add(struct policy_vars *vars, const char *verb, const char *text) {
