@@ -344,8 +344,6 @@ static int on_listener(struct client *client) {
 
         if (client->label[0])
                 r = labels_set(&labels, "command", client->label);
-        if (!r && client->options.describe)
-                r = client->options.describe(client->options.data, (uint32_t)client->peer.pid, &labels);
         if (!r)
                 r = registry_add(client->options.registry, &registration, &client->registered);
         else {

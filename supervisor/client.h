@@ -18,8 +18,6 @@ struct client_options {
         uv_loop_t *loop;
         struct registry *registry;
         bool private; /* a supervisor of this client's own */
-        /* Labels of a session that process pid hands over; NULL: none. */
-        int (*describe)(void *data, uint32_t pid, struct labels *ret);
         void (*on_closed)(void *data);
         void *data;
 };

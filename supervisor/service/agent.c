@@ -57,19 +57,11 @@ static bool has_room(const struct agent *agent, uint32_t uid) {
                n_uid < limits->connections_per_uid + limits->sessions_per_uid;
 }
 
-static int describe(void *data, uint32_t pid, struct labels *ret) {
-        struct charge *charge = data;
-
-        (void)pid;
-        return error_trace(labels_set(ret, "node", charge->agent->options.config->node));
-}
-
 static void welcome(struct agent *agent, int fd, uint32_t uid) {
         struct charge *charge = calloc(1, sizeof(*charge));
         const struct client_options options = {
                 .loop = agent->options.loop,
                 .registry = agent->options.registry,
-                .describe = describe,
                 .on_closed = on_client_closed,
                 .data = charge,
         };

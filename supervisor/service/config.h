@@ -89,9 +89,9 @@ struct config_outlet {
 };
 
 struct config_limits {
-        unsigned sessions; /* at once */
-        unsigned sessions_per_uid;
-        unsigned connections; /* of agent and OCI sockets, without a session yet */
+        unsigned sessions;         /* at once */
+        unsigned sessions_per_uid; /* not for root, whose are all containers of a machine */
+        unsigned connections;      /* of agent and OCI sockets, without a session yet */
         unsigned connections_per_uid;
         uint64_t event_bytes; /* waiting to be published, of one session */
         uint64_t event_bytes_per_uid;

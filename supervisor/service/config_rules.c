@@ -21,8 +21,8 @@
 
 /* Labels that we give; launchers may give others. */
 static const char *const known_labels[] = {
-        "pod",  "namespace", "container", "image",  "container-id", "pod-uid",
-        "node", "unit",      "runtime",   "bundle", "command",      "program",
+        "pod",  "namespace", "container", "image",   "container-id", "container-type", "pod-uid",    "node",
+        "unit", "manager",   "status",    "runtime", "bundle",       "command",        "sandbox-id",
 };
 
 static void warn_unknown_label(struct config_reader *reader, const char *name) {

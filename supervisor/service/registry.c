@@ -7,6 +7,7 @@
  * it.
  */
 
+#include "supervisor/service/cgroup.h"
 #include "supervisor/service/registry.h"
 
 #include <errno.h>
@@ -275,10 +276,20 @@ static int admit(struct registry *registry, const struct registration *registrat
                 return REGISTRY_E_FOREIGN;
         if (!config || registration->adopted)
                 return registry->stopping ? REGISTRY_E_LIMIT : 0;
-        if (registry->stopping || registry->n_alive >= config->limits.sessions ||
+        if (registry->stopping || registry->n_alive >= config->limits.sessions)
+                return REGISTRY_E_LIMIT;
+        /* All containers of a machine are root's. */
+        if (registration->uid != 0 &&
             alive_of(registry, registration->uid) >= config->limits.sessions_per_uid)
                 return REGISTRY_E_LIMIT;
         return 0;
+}
+
+/* Where it runs, by the machine's word, whatever a launcher says. */
+static int label_place(const struct config *config, uint32_t pid, struct labels *labels) {
+        int r = labels_set(labels, "node", config->node);
+
+        return error_trace(r ? r : cgroup_label(pid, labels));
 }
 
 static int describe(struct registry *registry, const struct registration *registration,
@@ -296,6 +307,8 @@ static int describe(struct registry *registry, const struct registration *regist
         entry->holds = registration->on_end ? 1 : 0;
         if (registration->labels)
                 r = labels_copy(registration->labels, &registered->labels);
+        if (!r && registry->options.config && !registration->adopted)
+                r = label_place(registry->options.config, registration->pid, &registered->labels);
         if (!r && registration->metadata) {
                 registered->metadata = strdup(registration->metadata);
                 r = registered->metadata ? 0 : error_origin(-ENOMEM);
