@@ -145,3 +145,50 @@ cri_run() { # profile name command…
   limited /usr/bin/python3 -E "$runtimes/cri.py" "$work/containerd/sock" --seccomp "$seccomp" \
     --cgroup-parent "$cgroup" "${cri_more[@]}" "$name" callgate.test/busybox:1 "$@" </dev/null
 }
+
+# ---- podman as an ordinary user ----
+
+# The user exists in the box only: its files lie over those of the machine. It may have no more than 65536 ids.
+rootless_user=callgate-test
+rootless_home=$work/rootless
+rootless_start() { # image archive
+  local file
+  need newuidmap
+  mkdir -p etc "$rootless_home" "/run/user/$TEST_UID"
+  for file in passwd group subuid subgid; do
+    cp "/etc/$file" "etc/$file" 2>/dev/null || : >"etc/$file"
+  done
+  echo "$rootless_user:x:$TEST_UID:$TEST_UID::$rootless_home:/bin/sh" >>etc/passwd
+  echo "$rootless_user:x:$TEST_UID:" >>etc/group
+  echo "$rootless_user:1000000000:65536" | tee -a etc/subuid >>etc/subgid
+  for file in passwd group subuid subgid; do
+    [ -e "/etc/$file" ] || skip "/etc/$file does not exist, and is not ours to make"
+    mount --bind "etc/$file" "/etc/$file" || return 1
+  done
+  printf '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]\n' >"$rootless_home/containers.conf"
+  printf '[storage]\ndriver = "vfs"\nrunroot = "%s"\ngraphroot = "%s"\n' "/run/user/$TEST_UID/containers" \
+    "$rootless_home/storage" >"$rootless_home/storage.conf"
+  cp "$1" "$rootless_home/image.tar"
+  chown -R "$TEST_UID:$TEST_UID" "$rootless_home" "/run/user/$TEST_UID"
+  rootless_podman load -q -i "$rootless_home/image.tar" >rootless.log 2>&1
+}
+
+rootless_podman() {
+  limited env -i PATH="$PATH" HOME="$rootless_home" USER="$rootless_user" XDG_RUNTIME_DIR="/run/user/$TEST_UID" \
+    LC_ALL=C TZ=UTC CALLGATE_TEST_MARK="$mark" CONTAINERS_CONF="$rootless_home/containers.conf" \
+    CONTAINERS_STORAGE_CONF="$rootless_home/storage.conf" \
+    setpriv --reuid "$TEST_UID" --regid "$TEST_UID" --clear-groups --inh-caps=-all \
+    env --chdir="$rootless_home" podman --cgroup-manager cgroupfs --events-backend none \
+    --runtime "$(command -v "$podman_runtime")" "$@" </dev/null
+}
+
+rootless_run() { # profile name command…
+  local seccomp=$1 name=$2
+  shift 2
+  [ "$seccomp" = none ] && seccomp=unconfined
+  rootless_podman run --rm --name "$name" --network none --security-opt "seccomp=$seccomp" \
+    callgate.test/busybox:1 "$@"
+}
+
+# podman keeps a process that holds the user's namespaces.
+rootless_stop() { rootless_podman system migrate >>rootless.log 2>&1; }
