@@ -138,12 +138,36 @@ containerd_stop() { kill "$containerd_pid" && wait "$containerd_pid"; }
 
 # ---- containerd, asked as the kubelet asks ----
 
-cri_more=()
-cri_run() { # profile name command…
-  local seccomp=$1 name=$2
+kubelet_root=$work/kubelet
+kubelet() { # option… verb manifest…
+  limited /usr/bin/python3 -E "$runtimes/kubelet.py" --runtime "$work/containerd/sock" --root "$kubelet_root" \
+    --cgroup-parent "$cgroup" "$@" </dev/null
+}
+
+cri_annotations='{}'
+cri_manifest() { # profile name command…: a pod of one container, with a profile of the kubelet's folder
+  local seccomp="{type: Localhost, localhostProfile: $1}" name=$2
+  [ "$1" != none ] || seccomp='{type: Unconfined}'
   shift 2
-  limited /usr/bin/python3 -E "$runtimes/cri.py" "$work/containerd/sock" --seccomp "$seccomp" \
-    --cgroup-parent "$cgroup" "${cri_more[@]}" "$name" callgate.test/busybox:1 "$@" </dev/null
+  cat <<M
+apiVersion: v1
+kind: Pod
+metadata: {name: $name-pod, namespace: shop, annotations: $cri_annotations}
+spec:
+  restartPolicy: Never
+  containers:
+    - name: $name
+      image: callgate.test/busybox:1
+      command: $(python -c 'import json, sys; print(json.dumps(sys.argv[1:]))' "$@")
+      securityContext: {seccompProfile: $seccomp}
+M
+}
+
+cri_run() { # profile name command…: the profile goes into the kubelet's folder, as an administrator puts it there
+  mkdir -p "$kubelet_root/seccomp"
+  [ "$1" = none ] || cp "$1" "$kubelet_root/seccomp/$2.json"
+  cri_manifest "$([ "$1" = none ] && echo none || echo "$2.json")" "${@:2}" >"$2.yaml"
+  kubelet run "$2.yaml"
 }
 
 # ---- podman as an ordinary user ----
