@@ -145,7 +145,7 @@ void config_count(struct config_reader *reader, const json_t *value, void *to) {
 
 bool config_word(struct config_reader *reader, const json_t *value, const struct config_word *words,
                  size_t n, int *ret) {
-        char shown[READER_SHOWN], hint[READER_HINT], what[160];
+        char shown[READER_SHOWN], hint[READER_HINT], what[160] = "";
         const char *names[16], *text;
         size_t length = 0;
 
