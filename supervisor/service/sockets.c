@@ -87,7 +87,7 @@ static int bind_file(int fd, const struct config_socket *socket, const struct so
 int sockets_open(const struct config_socket *config, int *ret) {
         cleanup_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         struct sockaddr_un address;
-        socklen_t n;
+        socklen_t n = 0;
         int r = fd < 0 ? error_origin(-errno) : address_of(config->path, &address, &n);
 
         if (r)
