@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "proto/codec.h"
 
+#define RPC_VERSION     1
 #define RPC_REQUEST_MAX (1024 * 1024)      /* bytes of a message to the service */
 #define RPC_ANSWER_MAX  (16 * 1024 * 1024) /* of one from it */
 #define RPC_METHOD_MAX  64

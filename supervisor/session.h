@@ -106,6 +106,9 @@ void session_ledger(struct session *session, struct ledger *ret);
 
 /* Copies row number index, in order of first appearance: 0, or SESSION_E_IDLE when there are no more. */
 int session_row(struct session *session, size_t index, struct event *ret);
+size_t session_rows(struct session *session);
+/* Calls that were refused, or would have been in a dry run. */
+uint64_t session_refused(struct session *session);
 
 /* What an emulation remembers in this session; rule NULL: whichever of that name. NULL: nothing. */
 void *session_emulation_state(struct session *session, const char *name, const struct policy_rule *rule);

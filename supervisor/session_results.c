@@ -5,6 +5,8 @@
 
 #include "supervisor/session.h"
 
+#include <linux/seccomp.h>
+
 #include "base/error.h"
 #include "proto/event_file.h"
 
@@ -30,6 +32,43 @@ int session_row(struct session *session, size_t index, struct event *ret) {
         }
         pthread_mutex_unlock(&session->lock);
         return r;
+}
+
+size_t session_rows(struct session *session) {
+        size_t n;
+
+        pthread_mutex_lock(&session->lock);
+        n = session->tally.n;
+        pthread_mutex_unlock(&session->lock);
+        return n;
+}
+
+static bool is_refused(const struct event *row, enum wire_mode mode) {
+        uint32_t action = row->verdict & SECCOMP_RET_ACTION_FULL;
+
+        /* What a call carried out for the task came to is its own affair; errno 0 is a pretended success. */
+        if (row->answer == EVENT_ANSWER_KILL)
+                return true;
+        if (row->answer == EVENT_ANSWER_ERRNO)
+                return row->value > 0 && !(row->flags & EVENT_PERFORMED);
+        /* USER_NOTIF is the verdict where there is no profile. */
+        return mode == WIRE_MODE_DRY_RUN && action != SECCOMP_RET_ALLOW && action != SECCOMP_RET_LOG &&
+               action != SECCOMP_RET_USER_NOTIF;
+}
+
+uint64_t session_refused(struct session *session) {
+        uint64_t refused = 0;
+        size_t n, at = 0;
+
+        do {
+                pthread_mutex_lock(&session->lock);
+                n = session->tally.n;
+                for (size_t looked = 0; at < n && looked < LOOK_ROWS; looked++, at++)
+                        if (is_refused(session->tally.rows[at], session->options.mode))
+                                refused += session->tally.rows[at]->count;
+                pthread_mutex_unlock(&session->lock);
+        } while (at < n);
+        return refused;
 }
 
 size_t session_alive(struct session *session) {

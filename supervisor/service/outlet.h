@@ -60,6 +60,9 @@ struct outlet {
         void (*close)(struct outlet *outlet);
 };
 
+/* Was the call refused by the profile or the policy, or would it have been? */
+bool publication_refused(const struct publication_source *source, const struct event *event);
+
 /* outlet_file.c, outlet_journal.c, outlet_forward.c. 0 or -errno; trouble of the peer is not an error here.
  */
 int outlet_file_new(uv_loop_t *loop, const struct config_outlet *config, struct outlet **ret);

@@ -12,7 +12,6 @@
 #include "supervisor/service/keeper.h"
 #include "supervisor/service/metrics.h"
 #include "supervisor/service/publisher.h"
-#include "supervisor/service/rpc.h"
 
 /* ---- CRASH ---- */
 int keeper_new(const struct config *config, struct keeper **ret) {
@@ -58,14 +57,14 @@ void publisher_end(struct publisher *publisher, struct registered *registered) {
 int publisher_configure(struct publisher *publisher, const struct config *config) {
         return 0;
 }
-
-/* ---- CONTROL ---- */
-int rpc_new(const struct rpc_options *options, int listening_fd, struct rpc **ret) {
-        *ret = NULL;
-        return 0;
+void publisher_attach(struct publisher *publisher, struct outlet *outlet) {
 }
-struct rpc *rpc_free(struct rpc *rpc) {
-        return NULL;
+void publisher_detach(struct publisher *publisher, struct outlet *outlet) {
+}
+void publisher_want_all(struct publisher *publisher, int change) {
+}
+bool publication_refused(const struct publication_source *source, const struct event *event) {
+        return false;
 }
 
 /* ---- FORWARD ---- */
