@@ -326,6 +326,13 @@ static const char *refusal_text(int r) {
         }
 }
 
+/* Asked for at the service's control socket. */
+static bool on_reload(void *data, struct buf *lines) {
+        struct client *client = data;
+
+        return policed_reload(client->policed, lines);
+}
+
 static int on_listener(struct client *client) {
         struct message go = { .number = MESSAGE_GO };
         struct labels labels = LABELS_INIT;
@@ -356,6 +363,10 @@ static int on_listener(struct client *client) {
                 return 0;
         }
         client->wanted.policing = NULL; /* the session's now */
+        if (client->policed) {
+                client->registered->reload = on_reload;
+                client->registered->reload_data = client;
+        }
         if (!client->options.private)
                 go.go.session = client->registered->number;
         return client_put(client, &go);

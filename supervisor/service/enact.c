@@ -75,6 +75,8 @@ static void note(struct registered *registered, struct assignment *assignment) {
         replace(&registered->rule, assignment->rule ? strdup(assignment->rule) : NULL);
         replace(&registered->profile, assignment->profile);
         assignment->profile = NULL;
+        replace(&registered->policy_path, assignment->policy_path);
+        assignment->policy_path = NULL;
         replace(&registered->problem, assignment->problem[0] ? strdup(assignment->problem) : NULL);
 }
 

@@ -73,6 +73,7 @@ static void entry_free(struct entry *entry) {
         free(registered->rule);
         free(registered->profile);
         free(registered->problem);
+        free(registered->policy_path);
         free(entry);
 }
 
@@ -460,7 +461,7 @@ size_t registry_configure(struct registry *registry, const struct config *config
         for (struct registered *at = registry->first; at; at = at->next) {
                 struct assignment assignment = { 0 };
 
-                if (entry_of(at)->ended || at->origin != ORIGIN_OCI)
+                if (entry_of(at)->ended || at->origin != ORIGIN_OCI || at->chosen)
                         continue;
                 if (config_assign(config, &at->labels, at->uid, at->metadata, &assignment) == 0 &&
                     !assignment.refused && differs(at, &assignment) &&

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "base/buf.h"
 #include "callgate/wire.h"
 #include "supervisor/kernel.h"
 #include "supervisor/receiver.h"
@@ -47,6 +48,11 @@ struct registered {
         char *rule, *profile; /* NULL: none */
         char *problem;        /* NULL: none */
         bool all, include_runtime;
+        char *policy_path; /* of the policy, where the configuration or `change` gave it; NULL: none */
+        bool chosen;       /* by whoever controls the service: another configuration leaves it as it is */
+        /* Of a launcher's policy: reads it again, and says what changed. NULL: there is none. */
+        bool (*reload)(void *data, struct buf *lines);
+        void *reload_data;
 
         void *published; /* the publisher's own */
 

@@ -175,14 +175,21 @@ static int method_status(struct rpc_request *request) {
 static int method_reload(struct rpc_request *request) {
         const struct rpc_service *service = &request->rpc->options.service;
         struct buf lines = BUF_INIT(LINES_MAX);
-        bool in_force = service->reload(service->data, &lines);
+        bool in_force = false;
+        int r = 0;
 
-        codec_put_map(request->result, 2);
-        codec_put_string(request->result, "ok");
-        codec_put_bool(request->result, in_force);
-        put_text(request->result, "text", buf_string(&lines));
+        if (request->n_params > 0)
+                r = rpc_reload_session(request, &lines, &in_force);
+        else
+                in_force = service->reload(service->data, &lines);
+        if (!r) {
+                codec_put_map(request->result, 2);
+                codec_put_string(request->result, "ok");
+                codec_put_bool(request->result, in_force);
+                put_text(request->result, "text", buf_string(&lines));
+        }
         buf_deinit(&lines);
-        return 0;
+        return r;
 }
 
 static int method_drain(struct rpc_request *request) {

@@ -85,6 +85,8 @@ int rpc_method_session(struct rpc_request *request);
 int rpc_method_change(struct rpc_request *request);
 int rpc_method_close(struct rpc_request *request);
 int rpc_method_snapshot(struct rpc_request *request);
+/* Of the session that the next parameter names: its policy. 0, or an error that was said. */
+int rpc_reload_session(struct rpc_request *request, struct buf *lines, bool *ret_ok);
 /* rpc_subscribe.c */
 int rpc_method_subscribe(struct rpc_request *request);
 int rpc_method_unsubscribe(struct rpc_request *request);

@@ -211,35 +211,62 @@ static void say_diags(struct rpc_request *request, const struct diags *diags) {
         free(text);
 }
 
-static int change(struct rpc_request *request, struct registered *registered, const struct wish *wish,
-                  enum wire_mode mode) {
+/* The profile that is at work, for another mode: what was read once need not be readable again. */
+static bool keeps_profile(const struct registered *registered, const struct wish *wish,
+                          enum wire_mode mode) {
+        return !wish->has_profile && !wish->has_policy && registered->session->filter.n > 0 &&
+               (mode == WIRE_MODE_DRY_RUN || mode == WIRE_MODE_ENFORCE) &&
+               (registered->mode == WIRE_MODE_DRY_RUN || registered->mode == WIRE_MODE_ENFORCE);
+}
+
+static int keep_profile(const struct registered *registered, enum wire_mode mode, struct assignment *ret) {
+        *ret = (struct assignment){ .mode = mode };
+        if (registered->profile) {
+                ret->profile = strdup(registered->profile);
+                if (!ret->profile)
+                        return error_origin(-ENOMEM);
+        }
+        return error_trace(filter_copy(&registered->session->filter, &ret->filter));
+}
+
+static int choose(struct rpc_request *request, const struct wish *wish, enum wire_mode mode,
+                  struct assignment *ret) {
         const struct rpc_service *service = &request->rpc->options.service;
         struct diags diags = DIAGS_INIT;
-        struct assignment assignment = { 0 };
-        /* The same profile goes on where only the mode is another. */
-        char *profile = wish->has_profile ? strndup(wish->profile.bytes, wish->profile.n)
-                        : mode != WIRE_MODE_POLICY && registered->profile ? strdup(registered->profile)
-                                                                          : NULL;
+        char *profile = wish->has_profile ? strndup(wish->profile.bytes, wish->profile.n) : NULL;
         char *policy = wish->has_policy ? strndup(wish->policy.bytes, wish->policy.n) : NULL;
-        int r = config_choose(service->config(service->data), mode, profile, policy, &diags, &assignment);
+        int r = config_choose(service->config(service->data), mode, profile, policy, &diags, ret);
 
-        if (!r) {
-                assignment.all = wish->has_all ? wish->all : registered->all;
-                assignment.include_runtime = registered->include_runtime;
-                r = registry_change(request->rpc->options.registry, registered, &assignment);
-                assignment_deinit(&assignment);
-        }
-        if (r == CONFIG_E_INVALID)
+        if (r == CONFIG_E_INVALID) {
                 say_diags(request, &diags);
+                r = RPC_ERROR_REFUSED;
+        }
         diags_deinit(&diags);
         free(profile);
         free(policy);
-        if (r == CONFIG_E_INVALID)
-                return RPC_ERROR_REFUSED;
-        if (r == -EINVAL || r > 0)
-                return rpc_refuse(request, RPC_ERROR_REFUSED, "session %llu cannot become that: %s",
-                                  (unsigned long long)registered->number,
-                                  assignment.problem[0] ? assignment.problem : "it stays as it was");
+        return error_trace(r);
+}
+
+static int change(struct rpc_request *request, struct registered *registered, const struct wish *wish,
+                  enum wire_mode mode) {
+        struct assignment assignment = { 0 };
+        int r = keeps_profile(registered, wish, mode) ? keep_profile(registered, mode, &assignment)
+                                                      : choose(request, wish, mode, &assignment);
+
+        if (r) {
+                assignment_deinit(&assignment);
+                return r;
+        }
+        assignment.all = wish->has_all ? wish->all : registered->all;
+        assignment.include_runtime = registered->include_runtime;
+        r = registry_change(request->rpc->options.registry, registered, &assignment);
+        if (r == -EINVAL)
+                r = rpc_refuse(request, RPC_ERROR_REFUSED, "session %llu stays as it was: %s",
+                               (unsigned long long)registered->number,
+                               assignment.problem[0] ? assignment.problem : "that cannot be put in force");
+        else if (!r)
+                registered->chosen = true;
+        assignment_deinit(&assignment);
         return error_trace(r);
 }
 
@@ -261,6 +288,34 @@ int rpc_method_change(struct rpc_request *request) {
         if (!r)
                 put_session(request->result, registered, true);
         return r;
+}
+
+int rpc_reload_session(struct rpc_request *request, struct buf *lines, bool *ret_ok) {
+        struct registered *registered;
+        struct wish wish = { .has_policy = true };
+        int r = rpc_get_session(request, &registered);
+
+        if (!r && registry_has_ended(registered))
+                r = rpc_refuse(request, RPC_ERROR_ENDED, "session %llu has ended",
+                               (unsigned long long)registered->number);
+        if (r)
+                return r;
+        if (registered->reload) {
+                *ret_ok = registered->reload(registered->reload_data, lines);
+                return 0;
+        }
+        if (!registered->policy_path)
+                return rpc_refuse(request, RPC_ERROR_REFUSED, "session %llu has no policy to read again",
+                                  (unsigned long long)registered->number);
+        wish.policy = (struct rpc_value){ registered->policy_path, strlen(registered->policy_path) };
+        wish.has_all = false;
+        r = change(request, registered, &wish, WIRE_MODE_POLICY);
+        *ret_ok = r == 0;
+        if (r == RPC_ERROR_REFUSED)
+                buf_printf(lines, "%s\nthe old policy stays in force\n", buf_string(&request->sentence));
+        else if (!r)
+                buf_printf(lines, "%s is in force\n", registered->policy_path);
+        return r == RPC_ERROR_REFUSED ? 0 : r;
 }
 
 /* ---- snapshot ---- */
