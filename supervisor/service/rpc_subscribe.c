@@ -431,8 +431,6 @@ int rpc_method_subscribe(struct rpc_request *request) {
         struct rpc_subscription *subscription;
         int r;
 
-        if (!publisher)
-                return rpc_refuse(request, RPC_ERROR_REFUSED, "events are not published here");
         if (peer->n_subscriptions == RPC_SUBSCRIPTIONS_MAX)
                 return rpc_refuse(request, RPC_ERROR_LIMIT, "a connection has at most %d subscriptions",
                                   RPC_SUBSCRIPTIONS_MAX);
@@ -440,6 +438,8 @@ int rpc_method_subscribe(struct rpc_request *request) {
         if (!subscription)
                 return error_origin(-ENOMEM);
         r = read_options(request, subscription);
+        if (!r && !publisher)
+                r = rpc_refuse(request, RPC_ERROR_REFUSED, "events are not published here");
         if (!r && !peer->feed) {
                 peer->feed = feed_new(request->rpc->wake);
                 r = peer->feed ? 0 : error_origin(-ENOMEM);
