@@ -173,7 +173,7 @@ static void follow_state(struct config_reader *reader, const json_t *root) {
 /* Two sockets at one place: the second would take the first one's name away. */
 static void check_sockets(struct config_reader *reader) {
         const struct config *config = reader->config;
-        const char *paths[2 + 64];
+        const char *paths[2 + CONFIG_OCI_MAX];
         char shown[READER_SHOWN];
         size_t n = 0;
 

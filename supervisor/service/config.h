@@ -20,6 +20,8 @@ enum {
         CONFIG_E_INVALID = 64, /* diags say why */
 };
 
+#define CONFIG_OCI_MAX 16 /* sockets for container runtimes */
+
 struct config_socket {
         char *path;   /* owned, absolute; "@name" is an abstract one; NULL: none */
         mode_t mode;  /* of the file; unless it is written: 0600, with a group 0660, for any user 0666 */

@@ -10,8 +10,6 @@
 #include "base/error.h"
 #include "supervisor/service/config_read.h"
 
-#define OCI_MAX 64
-
 /* A socket while it is read. */
 struct draft {
         struct config_socket socket;
@@ -131,8 +129,8 @@ static void add_oci(struct config_reader *reader, const json_t *value, void *to)
         struct config_socket *socket;
 
         (void)to;
-        if (config->n_oci == OCI_MAX) {
-                config_bad(reader, "more than %d sockets", OCI_MAX);
+        if (config->n_oci == CONFIG_OCI_MAX) {
+                config_bad(reader, "more than %d sockets", CONFIG_OCI_MAX);
                 return;
         }
         socket = reader_grow(&reader->base, (void **)&config->oci, &config->n_oci, sizeof(*socket));
