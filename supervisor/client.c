@@ -53,6 +53,7 @@ struct client {
 
         struct registered *registered; /* held; NULL: no listener yet */
         bool session_ended;
+        bool stopped; /* the client asked for its end */
 
         enum sending sending;
         size_t next_row;
@@ -192,9 +193,12 @@ static bool client_has_output(const struct client *client) {
 static void on_ended(void *data, struct registered *registered) {
         struct client *client = data;
 
-        (void)registered;
         client->session_ended = true;
-        if (client->socket_open) {
+        if (registered->ending == ENDING_HANDED_OVER)
+                client_hang_up(client); /* it asks the successor */
+        else if (registered->ending == ENDING_CLOSED && !client->stopped)
+                client_refuse(client, ESHUTDOWN, "the session was closed while programs were running");
+        else if (client->socket_open) {
                 client->sending = SENDING_FINAL;
                 client->next_row = 0;
         }
@@ -428,6 +432,7 @@ static int client_handle(struct client *client) {
                 }
                 return 0;
         case MESSAGE_STOP:
+                client->stopped = true;
                 if (client->registered)
                         registry_close(client->options.registry, client->registered);
                 return 0;

@@ -31,7 +31,8 @@ struct entry {
         void *data;
         unsigned holds;
         bool receiving; /* its receiver was started and not yet joined */
-        bool ending;    /* to be kicked until it ends */
+        bool kicked;    /* until it ends */
+        bool closing;   /* although tasks are there */
         bool ended;
         bool keep_listener; /* a successor goes on with it */
         bool published;
@@ -173,7 +174,10 @@ static void end(struct registry *registry, struct entry *entry) {
         receiver_join(&registered->receiver);
         entry->receiving = false;
         entry->ended = true;
-        entry->ending = false;
+        entry->kicked = false;
+        registered->ending = entry->keep_listener ? ENDING_HANDED_OVER
+                             : entry->closing     ? ENDING_CLOSED
+                                                  : ENDING_LAST_TASK;
         registered->ended_ns = now_ns();
         /* Nobody receives any more: whoever still waits is to know (ENOSYS), unless a successor comes. */
         if (!entry->keep_listener)
@@ -182,7 +186,8 @@ static void end(struct registry *registry, struct entry *entry) {
         registry->n_alive--;
         registry->n_ended++;
         pthread_mutex_unlock(&registry->lock);
-        if (registry->options.publisher)
+        /* What is handed over has not ended for those who read about it. */
+        if (registry->options.publisher && registered->ending != ENDING_HANDED_OVER)
                 publisher_end(registry->options.publisher, registered);
         else
                 entry->published = true;
@@ -225,7 +230,7 @@ static void on_kick(uv_timer_t *timer) {
         bool any = false;
 
         for (struct registered *at = registry->first; at; at = at->next)
-                if (entry_of(at)->ending && entry_of(at)->receiving && !receiver_done(&at->receiver)) {
+                if (entry_of(at)->kicked && entry_of(at)->receiving && !receiver_done(&at->receiver)) {
                         receiver_kick(&at->receiver);
                         any = true;
                 }
@@ -234,7 +239,7 @@ static void on_kick(uv_timer_t *timer) {
 }
 
 static void kick_soon(struct registry *registry, struct entry *entry, unsigned delay_ms) {
-        entry->ending = true;
+        entry->kicked = true;
         if (!uv_is_active((uv_handle_t *)&registry->kick))
                 uv_timer_start(&registry->kick, on_kick, delay_ms, KICK_PERIOD_MS);
 }
@@ -473,8 +478,10 @@ size_t registry_configure(struct registry *registry, const struct config *config
 }
 
 void registry_close(struct registry *registry, struct registered *registered) {
-        if (!entry_of(registered)->ended)
-                kick_soon(registry, entry_of(registered), 0);
+        if (entry_of(registered)->ended)
+                return;
+        entry_of(registered)->closing = true;
+        kick_soon(registry, entry_of(registered), 0);
 }
 
 void registry_stop(struct registry *registry, bool hand_over, void (*done)(void *data), void *data) {
@@ -487,6 +494,7 @@ void registry_stop(struct registry *registry, bool hand_over, void (*done)(void 
                 if (entry->ended)
                         continue;
                 entry->keep_listener = hand_over && registry->options.keeper;
+                entry->closing = true;
                 kick_soon(registry, entry, 0);
         }
         uv_async_send(&registry->ended);

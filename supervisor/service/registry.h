@@ -31,6 +31,13 @@ enum origin {
         ORIGIN_OCI,   /* by a container runtime */
 };
 
+enum ending {
+        ENDING_NOT,         /* alive */
+        ENDING_LAST_TASK,   /* is gone */
+        ENDING_CLOSED,      /* by us: tasks that live on get ENOSYS */
+        ENDING_HANDED_OVER, /* a successor goes on with it */
+};
+
 struct registered {
         uint64_t number; /* never used twice by one state folder, not even after a restart */
         enum origin origin;
@@ -41,6 +48,7 @@ struct registered {
         char *metadata;          /* of the runtime; NULL: none */
         struct session *session; /* stays readable after the end, until it is forgotten */
         struct receiver receiver;
+        enum ending ending;
 
         /* What it is at the moment; changed by registry_change(). Strings are replaced, never written into.
          */
