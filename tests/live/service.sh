@@ -8,7 +8,7 @@
 
 service_config <<Y
 keeper: none
-limits: { sessions-per-uid: 40 }
+limits: { $([ "$(id -u)" -eq 0 ] && echo sessions || echo sessions-per-uid): 40 }
 Y
 service_start
 

@@ -35,6 +35,7 @@ static void setup(void) {
                 .loop = &loop, .kernel = &kernel, .config = &config, .first_number = 41, .on_end = on_any_end
         };
 
+        config.node = (char *)(uintptr_t) "here";
         config.limits = (struct config_limits){ .sessions = 3, .sessions_per_uid = 2, .ended = 2 };
         cr_assert_eq(kernel_linux(&kernel), 0);
         cr_assert_eq(uv_loop_init(&loop), 0);
