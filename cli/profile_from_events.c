@@ -30,7 +30,9 @@ static const char help[] =
         "\n"
         "  -o, --output FILE       the profile to write ('-': standard output)\n"
         "      --args              learn conditions on arguments, where the events have them\n"
-        "      --for RUNTIME       add the calls that runc, crun or docker make themselves\n"
+        "      --for RUNTIME       add the calls that runc, crun or docker make themselves, those\n"
+        "                          seen in the events and those known of it\n"
+        "      --with-runtime      add those seen in the events, of whatever runtime\n"
         "      --base FILE         start from this profile\n"
         "      --merge             unite with what is in the output file already\n"
         "      --evidence FILE     why each rule is there, as JSON\n"
@@ -50,11 +52,12 @@ struct learning {
 };
 
 static int parse(struct learning *learning, int argc, char **argv) {
-        enum { ARGS = 256, FOR, BASE, MERGE, EVIDENCE, INCOMPLETE };
+        enum { ARGS = 256, FOR, BASE, MERGE, EVIDENCE, INCOMPLETE, WITH_RUNTIME };
         static const struct option options[] = {
                 { "output", required_argument, NULL, 'o' },
                 { "args", no_argument, NULL, ARGS },
                 { "for", required_argument, NULL, FOR },
+                { "with-runtime", no_argument, NULL, WITH_RUNTIME },
                 { "base", required_argument, NULL, BASE },
                 { "merge", no_argument, NULL, MERGE },
                 { "evidence", required_argument, NULL, EVIDENCE },
@@ -78,6 +81,9 @@ static int parse(struct learning *learning, int argc, char **argv) {
                                 return say_usage(verb,
                                                  "--for %s: not a runtime known here; runc, crun or docker",
                                                  optarg);
+                        break;
+                case WITH_RUNTIME:
+                        learning->options.with_runtime = true;
                         break;
                 case BASE:
                         learning->base_path = optarg;
@@ -176,6 +182,10 @@ static int summarize(struct learning *learning) {
                 say("warning: and %zu more such numbers", n - 20);
         if (strcmp(learning->output_path, "-") != 0)
                 say("wrote %s", learning->output_path);
+        if (learn_left_out(learning->learn) > 0)
+                say("left out: %" PRIu64 " calls of the container runtime's own; --for RUNTIME or "
+                    "--with-runtime adds them",
+                    learn_left_out(learning->learn));
         completeness_text(&completeness, &text);
         say("%s", buf_string(&text));
         if (learning->base || learning->existing) {

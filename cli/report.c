@@ -58,12 +58,18 @@ bool report_is_observed(const struct event *event) {
                (event->verdict & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ALLOW;
 }
 
+enum report_part report_part(const struct event *event) {
+        if (report_is_observed(event))
+                return event->flags & EVENT_RUNTIME ? REPORT_PART_OBSERVED_RUNTIME : REPORT_PART_OBSERVED;
+        return event->flags & EVENT_RUNTIME ? REPORT_PART_RUNTIME : REPORT_PART_WORKLOAD;
+}
+
 /* ---- merging ---- */
 
 /* What tells rows apart: of the arguments only those that name a variant of the call. */
 struct row_key {
         char comm[EVENT_COMM_MAX];
-        uint32_t arch, nr, verdict, observed;
+        uint32_t arch, nr, verdict, observed, runtime;
         uint64_t args[EVENT_N_ARGS];
 };
 
@@ -77,6 +83,7 @@ static void key_of(const struct event *event, struct row_key *ret) {
         ret->nr = event->nr;
         ret->verdict = event->verdict;
         ret->observed = report_is_observed(event);
+        ret->runtime = event->flags & EVENT_RUNTIME;
         if (!row || (event->flags & EVENT_MERGED_ARGS))
                 return;
         syscall_class_mask(event->arch, event->nr, mask);
@@ -188,8 +195,8 @@ static int compare_rows(const void *a, const void *b) {
         const struct event *one = *(const struct event *const *)a, *other = *(const struct event *const *)b;
         struct row_key key_one, key_other;
 
-        if (report_is_observed(one) != report_is_observed(other))
-                return report_is_observed(one) ? 1 : -1;
+        if (report_part(one) != report_part(other))
+                return report_part(one) > report_part(other) ? 1 : -1;
         if (one->count != other->count)
                 return one->count > other->count ? -1 : 1;
         if (one->first_ns != other->first_ns)

@@ -16,7 +16,17 @@ struct report {
         struct ledger ledger;
 };
 
-/* Most frequent first, refused before observed; nothing may be added afterwards. */
+/* What is shown apart, in this order: what the profile does not allow before what was notified only to be
+ * seen, the workload before the container runtime that started it. */
+enum report_part {
+        REPORT_PART_WORKLOAD,
+        REPORT_PART_RUNTIME,
+        REPORT_PART_OBSERVED,
+        REPORT_PART_OBSERVED_RUNTIME,
+};
+enum report_part report_part(const struct event *event);
+
+/* By part, most frequent first; nothing may be added afterwards. */
 void report_sort(struct report *report);
 bool report_is_refused(const struct event *event);  /* neither ALLOW nor LOG */
 bool report_is_observed(const struct event *event); /* shown apart: the profile allows it */

@@ -252,20 +252,30 @@ static int put_remedy(const struct report *report, struct buf *to) {
         return 0;
 }
 
+static void put_parts(const struct report *report, struct buf *to) {
+        static const char *const titles[] = {
+                [REPORT_PART_RUNTIME] = "by the container runtime itself, before it started the program:\n",
+                [REPORT_PART_OBSERVED] = "allowed by the profile, notified only to be seen:\n",
+                [REPORT_PART_OBSERVED_RUNTIME] = "allowed by the profile, by the container runtime itself, "
+                                                 "notified only to be seen:\n",
+        };
+
+        for (size_t from = 0, n; from < report->n; from = n) {
+                enum report_part part = report_part(report->rows[from]);
+
+                for (n = from; n < report->n && report_part(report->rows[n]) == part; n++)
+                        ;
+                if (titles[part])
+                        buf_printf(to, "%s%s", from > 0 ? "\n" : "", titles[part]);
+                put_table(report, from, n, to);
+        }
+}
+
 int report_print(struct report *report, struct buf *to) {
-        size_t n_main = 0;
         int r;
 
         report_sort(report);
-        while (n_main < report->n && !report_is_observed(report->rows[n_main]))
-                n_main++;
-        if (n_main > 0)
-                put_table(report, 0, n_main, to);
-        if (n_main < report->n) {
-                buf_printf(to, "%sallowed by the profile, notified only to be seen:\n",
-                           n_main > 0 ? "\n" : "");
-                put_table(report, n_main, report->n, to);
-        }
+        put_parts(report, to);
         if (report->n > 0)
                 buf_putc(to, '\n');
         if (report->has_ledger) {

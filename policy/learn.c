@@ -298,6 +298,11 @@ int learn_add(struct learn *learn, const struct event *event) {
 
         if (event->flags & EVENT_ASSUMED)
                 return 0; /* nobody saw it; learn_assumed[] speaks for it */
+        if ((event->flags & EVENT_RUNTIME) && !learn->options.with_runtime &&
+            learn->options.runtime == LEARN_FOR_NOTHING) {
+                learn->left_out += event->count;
+                return 0;
+        }
         r = key_get(learn, event, &seen);
         if (r)
                 return error_trace(r);
@@ -320,6 +325,10 @@ int learn_add(struct learn *learn, const struct event *event) {
         seen->is_new |= !allowed_by(learn->options.base_resolved, event) &&
                         !allowed_by(learn->options.merge_resolved, event);
         return 0;
+}
+
+uint64_t learn_left_out(const struct learn *learn) {
+        return learn->left_out;
 }
 
 size_t learn_unnamed(const struct learn *learn, const struct learn_unnamed **ret) {

@@ -68,7 +68,8 @@ bool learn_runtime_needs(enum learn_runtime runtime, bool no_new_privs,
 struct learn_options {
         bool args;                  /* learn conditions on arguments */
         bool for_no_new_privs;      /* the runtime sets no_new_privs: fewer calls of its own to allow */
-        enum learn_runtime runtime; /* add the calls of this runtime */
+        enum learn_runtime runtime; /* add the calls of this runtime, and what was seen of it */
+        bool with_runtime;          /* add what was seen of any runtime (EVENT_RUNTIME) */
         /* Both borrowed, both may be NULL. The learnt profile starts as a copy of base, or else of merge;
          * what either allows stays allowed, and what was seen is allowed as well. Includes, excludes and
          * comments stay as they are in a profile that was not resolved. */
@@ -84,6 +85,9 @@ struct learn *learn_free(struct learn *learn);
 
 /* An occurrence or a row of a tally; count >= 1. Order does not matter for the profile. */
 int learn_add(struct learn *learn, const struct event *event);
+
+/* Calls of a runtime's own that were left out, because nobody asked for them. */
+uint64_t learn_left_out(const struct learn *learn);
 
 /* The profile so far. Equal sets of events give equal profiles. */
 int learn_profile(const struct learn *learn, struct profile **ret);

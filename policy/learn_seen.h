@@ -52,6 +52,7 @@ struct learn {
         struct learn_unnamed *unnamed; /* sorted by (arch, nr) */
         size_t n_unnamed;
         uint64_t unnamed_more;  /* occurrences that found the list full */
+        uint64_t left_out;      /* calls of a runtime */
         uint32_t archs;         /* bit i: arch_table[i] was seen */
         const char **new_names; /* of learn_new_names() */
 };

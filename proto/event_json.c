@@ -213,6 +213,8 @@ void event_json_of(struct buf *to, const struct event *event, const char *rule,
                 put_time(to, "last_timestamp", event->last_ns);
         }
         put_bool(to, "observed", event->flags & EVENT_OBSERVED);
+        if (event->flags & EVENT_RUNTIME)
+                put_bool(to, "runtime", true);
         put_bool(to, "gone", event->flags & EVENT_GONE);
         put_bool(to, "merged_args", event->flags & EVENT_MERGED_ARGS);
         if (source) {

@@ -154,6 +154,8 @@ void event_text(struct buf *to, const struct event *event) {
                 buf_printf(to, " x%" PRIu64, event->count);
         if (event->flags & EVENT_OBSERVED)
                 buf_puts(to, " (observed)");
+        if (event->flags & EVENT_RUNTIME)
+                buf_puts(to, " (runtime)");
         if (event->flags & EVENT_GONE)
                 buf_puts(to, " (gone)");
         if (event->flags & EVENT_MERGED_ARGS)

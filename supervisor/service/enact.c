@@ -52,7 +52,7 @@ static int options_of(const struct registered *registered, const struct assignme
         *ret = (struct session_options){
                 .mode = assignment->mode,
                 .label = assignment->profile,
-                .runtime = registered->origin == ORIGIN_OCI,
+                .runtime = registered->origin == ORIGIN_OCI && !assignment->include_runtime,
                 .runtime_pid = registered->origin == ORIGIN_OCI ? registered->pid : 0,
                 .launcher = registered->origin == ORIGIN_AGENT ? registered->pid : 0,
                 .filter = &assignment->filter,

@@ -89,6 +89,16 @@ Test(event_json, documented_keys) {
         json_decref(root);
 }
 
+Test(event_json, calls_of_a_runtime_say_so) {
+        struct event event = sample();
+        json_t *root;
+
+        event.flags |= EVENT_RUNTIME;
+        root = json_of(&event, NULL);
+        cr_expect(json_is_true(json_object_get(root, "runtime")));
+        json_decref(root);
+}
+
 Test(event_json, what_is_unknown_is_left_out) {
         struct event event = {
                 .count = 1, .uid = UINT32_MAX, .arch = 5, .nr = 4000000000, .verdict = 0x12340000
@@ -100,6 +110,7 @@ Test(event_json, what_is_unknown_is_left_out) {
         cr_expect_null(json_object_get(root, "object"));
         cr_expect_null(json_object_get(root, "value"));
         cr_expect_null(json_object_get(root, "last_timestamp"));
+        cr_expect_null(json_object_get(root, "runtime"));
         cr_expect_null(json_object_get(json_object_get(root, "proc"), "creds"));
         cr_expect_str_eq(text(root, "arch"), "unknown");
         cr_expect_str_eq(text(root, "syscall_name"), "syscall_0xee6b2800");

@@ -13,6 +13,7 @@
 
 #include "policy/compile.h"
 #include "policy/learn.h"
+#include "policy/learn_seen.h"
 #include "policy/match.h"
 #include "policy/read.h"
 #include "policy/resolve.h"
@@ -346,6 +347,36 @@ Test(learn, a_small_profile_reads_well) {
                 cr_expect_lt(strcmp(rule->names[i - 1], rule->names[i]), 0, "%s", rule->names[i]);
         profile_free(profile);
         learn_free(learn);
+}
+
+Test(learn, a_runtimes_own_calls_are_added_only_when_asked_for) {
+        static const struct {
+                struct learn_options options;
+                bool added, known;
+        } rows[] = {
+                { { 0 }, false, false },
+                { { .with_runtime = true }, true, false },
+                { { .runtime = LEARN_FOR_RUNC }, true, true },
+                { { .runtime = LEARN_FOR_CRUN }, true, true },
+        };
+
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                struct learn *learn = new_learn(rows[i].options);
+                struct event event = call_on("x86_64", "personality");
+                struct profile *profile;
+
+                event.flags = EVENT_RUNTIME;
+                event.count = 3;
+                cr_assert_eq(learn_add(learn, &event), 0);
+                see(learn, "mkdir", 0, 0, 0);
+                cr_expect_eq(learn_left_out(learn), rows[i].added ? 0 : 3, "row %zu", i);
+                profile = profile_of(learn);
+                cr_expect(learn_allows_plainly(profile, "mkdir"), "row %zu", i);
+                cr_expect_eq(learn_allows_plainly(profile, "personality"), rows[i].added, "row %zu", i);
+                cr_expect_eq(learn_allows_plainly(profile, "capset"), rows[i].known, "row %zu", i);
+                profile_free(profile);
+                learn_free(learn);
+        }
 }
 
 Test(learn, probes_that_were_not_seen_say_enosys) {

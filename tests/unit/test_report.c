@@ -311,6 +311,37 @@ Test(report, what_was_only_observed_stands_apart) {
         report_free(report);
 }
 
+/* A refusal stays one whoever is refused: under the profile the container would not start. */
+Test(report, the_runtimes_own_calls_stand_apart_and_count) {
+        struct report *report = new_report(0);
+        struct event runtime = call("runc:[2:INIT]", SOCKET, EPERM_VERDICT, 50),
+                     observed = call("runc:[2:INIT]", MOUNT, SECCOMP_RET_ALLOW, 70);
+        const char *titles[] = { "sh ", "by the container runtime itself, before it started the program:",
+                                 "runc:[2:INIT] ",
+                                 "allowed by the profile, by the container runtime itself" };
+        char *text, *at;
+
+        runtime.flags = EVENT_RUNTIME;
+        observed.flags = EVENT_RUNTIME | EVENT_OBSERVED;
+        add(report, runtime);
+        add(report, observed);
+        runtime.flags = 0; /* the same call of the same name by the workload is another row */
+        add(report, runtime);
+        add(report, call("sh", SOCKET, EPERM_VERDICT, 1));
+        cr_expect_eq(report_n_rows(report), 3);
+        cr_expect_eq(report_n_violations(report), 101);
+        cr_expect_eq(report_outcome(report), REPORT_ERRORS);
+        text = printed(report);
+        at = text;
+        for (size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++) {
+                at = strstr(at, titles[i]);
+                cr_assert_not_null(at, "%s in %s", titles[i], text);
+        }
+        cr_expect_not_null(strstr(text, "calls to allow: socket\n"));
+        free(text);
+        report_free(report);
+}
+
 Test(report, the_fix_can_be_pasted) {
         struct report *report = new_report(0);
         struct diags diags = DIAGS_INIT;
