@@ -74,7 +74,7 @@ static bool has_room(struct oci *oci, uint32_t uid) {
                         n++;
                         n_uid += at->uid == uid;
                 }
-        if (n_uid >= oci->options.connections_per_uid)
+        if (uid != 0 && n_uid >= oci->options.connections_per_uid)
                 return make_way(oci, true, uid);
         return n < oci->options.connections_max || make_way(oci, false, 0);
 }

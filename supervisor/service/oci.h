@@ -19,10 +19,9 @@ struct oci_options {
         uv_loop_t *loop;
         const struct kernel *kernel;
         struct registry *registry;
+        /* Root, who runs containers for all, has only the first. */
         unsigned connections_max, connections_per_uid;               /* without a session yet */
         bool (*may)(void *data, uint32_t uid, uint32_t gid, int fd); /* may this peer hand over? */
-        /* What this machine knows of the process (0: unknown) behind a session; may be NULL. */
-        int (*describe)(void *data, uint32_t pid, struct labels *ret);
         void *data;
 };
 

@@ -99,17 +99,6 @@ static void linger(struct connection *connection) {
         connection->since_ms = uv_now(connection->oci->options.loop);
 }
 
-static int describe(struct connection *connection, struct oci_state *state) {
-        const struct oci_options *options = &connection->oci->options;
-        int r = 0;
-
-        if (connection->runtime[0])
-                r = labels_set(&state->labels, "runtime", connection->runtime);
-        if (!r && options->describe)
-                r = options->describe(options->data, state->pid, &state->labels);
-        return error_trace(r);
-}
-
 static void begin_session(struct connection *connection, struct oci_state *state) {
         struct registration registration = {
                 .origin = ORIGIN_OCI,
@@ -120,8 +109,10 @@ static void begin_session(struct connection *connection, struct oci_state *state
                 .metadata = state->metadata,
         };
         struct registered *registered;
-        int r = describe(connection, state);
+        int r = 0;
 
+        if (connection->runtime[0])
+                r = labels_set(&state->labels, "runtime", connection->runtime);
         if (!r) {
                 registration.listener_fd = fd_take(&connection->fds[state->listener]);
                 r = registry_add(connection->oci->options.registry, &registration, &registered);

@@ -293,7 +293,7 @@ static int admit(struct registry *registry, const struct registration *registrat
 
 /* Where it runs, by the machine's word, whatever a launcher says. */
 static int label_place(const struct config *config, uint32_t pid, struct labels *labels) {
-        int r = labels_set(labels, "node", config->node);
+        int r = config->node ? labels_set(labels, "node", config->node) : 0;
 
         return error_trace(r ? r : cgroup_label(pid, labels));
 }

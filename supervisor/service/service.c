@@ -39,7 +39,6 @@
 
 /* Whom a runtimes' socket lets in, as it was when it was opened: it stays as it is until a restart. */
 struct gate {
-        struct service *service;
         gid_t gid;
         bool any_uid;
 };
@@ -279,13 +278,6 @@ static bool may_hand_over(void *data, uint32_t uid, uint32_t gid, int fd) {
         return sockets_may(&socket, fd, NULL, NULL);
 }
 
-static int describe_container(void *data, uint32_t pid, struct labels *ret) {
-        const struct gate *gate = data;
-
-        (void)pid;
-        return error_trace(labels_set(ret, "node", gate->service->config->node));
-}
-
 static bool may_control(void *data, uint32_t uid, uint32_t gid, int fd) {
         struct service *service = data;
 
@@ -317,14 +309,13 @@ static int open_oci(struct service *service) {
                         .connections_max = service->config->limits.connections,
                         .connections_per_uid = service->config->limits.connections_per_uid,
                         .may = may_hand_over,
-                        .describe = describe_container,
                         .data = &service->gates[i],
                 };
                 char name[32];
                 int fd, r;
 
-                service->gates[i] = (struct gate){ service, service->config->oci[i].gid,
-                                                   service->config->oci[i].any_uid };
+                service->gates[i] =
+                        (struct gate){ service->config->oci[i].gid, service->config->oci[i].any_uid };
                 snprintf(name, sizeof(name), i ? "oci-%zu" : "oci", i + 1);
                 r = open_socket(service, &service->config->oci[i], name, &fd);
                 if (!r)
