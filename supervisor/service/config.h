@@ -71,7 +71,7 @@ struct config_outlet {
         char *name;         /* owned; for messages and metrics: "file", "forward-2", or as given */
         bool only_refusals; /* `what: refusals`: no rows of what the profile allows */
 
-        /* file */
+        /* file; path also of the journal, whose socket it is then (tests) */
         char *path;            /* owned, absolute */
         bool json;             /* JSON lines instead of msgpack */
         uint64_t rotate_bytes; /* 0: never */

@@ -22,14 +22,20 @@ struct publication_source {
         uint32_t uid;
         enum wire_mode mode;
         const char *profile; /* NULL: none */
+        bool all;            /* every occurrence was asked for */
         const struct labels *labels;
 };
 
+/*
+ * Outlets of the configuration get of a session either ROWs or, where its rule says `all`, EVENTs and LOSTs,
+ * so that nothing is counted twice; and refusals only where `what` says so. Attached outlets get everything
+ * and choose.
+ */
 enum publication_kind {
-        PUBLICATION_BEGIN, /* a session begins */
+        PUBLICATION_BEGIN, /* a session begins, or its mode, profile or all are others from here on */
         PUBLICATION_ROW,   /* calls of one kind: event->count of them since the last time */
         PUBLICATION_EVENT, /* one occurrence, where everything was asked for */
-        PUBLICATION_LOST,  /* lost events of this session were not published */
+        PUBLICATION_LOST,  /* lost occurrences were not published: they came too fast */
         PUBLICATION_END,   /* a session ended: its final ledger */
 };
 
@@ -37,7 +43,7 @@ struct publication {
         enum publication_kind kind;
         uint64_t now_ns;
         const struct publication_source *source;
-        const struct event *event;   /* ROW, EVENT */
+        const struct event *event;   /* ROW, EVENT; its source is the session's number */
         const struct ledger *ledger; /* END */
         uint64_t lost;               /* LOST */
 };
@@ -59,6 +65,15 @@ struct outlet {
          * the last close callback. */
         void (*close)(struct outlet *outlet);
 };
+
+/* Whether an outlet works; said on standard error when it changes. */
+struct outlet_health {
+        bool ill;
+        char problem[256];
+};
+void outlet_ill(struct outlet_health *health, const char *name, const char *format, ...)
+        __attribute__((format(printf, 3, 4)));
+void outlet_well(struct outlet_health *health, const char *name);
 
 /* Was the call refused by the profile or the policy, or would it have been? */
 bool publication_refused(const struct publication_source *source, const struct event *event);

@@ -29,7 +29,8 @@ struct publisher_options {
 
 int publisher_new(const struct publisher_options *options, struct publisher **ret);
 /* Stops the thread once everything that sessions have now was handed on, and closes the outlets; waits at
- * most wait_ms for peers. */
+ * most wait_ms for peers, as long as it takes for a disk. Before the sessions are freed; on_final() may be
+ * called once more. The loop has to run afterwards, until its handles are closed. */
 struct publisher *publisher_free(struct publisher *publisher, unsigned wait_ms);
 
 /* From the service's thread. Copies what it needs of registered (labels, mode, profile, all); only its
@@ -37,15 +38,18 @@ struct publisher *publisher_free(struct publisher *publisher, unsigned wait_ms);
 void publisher_begin(struct publisher *publisher, struct registered *registered);
 void publisher_change(struct publisher *publisher, struct registered *registered);
 void publisher_end(struct publisher *publisher, struct registered *registered);
-/* Other outlets; sessions go on. 0 or -errno. */
+/* Other outlets and limits; sessions go on, and outlets whose configuration is the same stay. What is wrong
+ * with a new one is said by its counts. 0 or -errno. */
 int publisher_configure(struct publisher *publisher, const struct config *config);
 
-/* More outlets, of the control socket's subscribers: take() and flush() run on the publisher's thread. */
+/* More outlets, of the control socket's subscribers: everything of theirs runs on the publisher's thread. An
+ * attached one gets a BEGIN of every session that there is. Between detach and close() it may still take. */
 void publisher_attach(struct publisher *publisher, struct outlet *outlet);
 void publisher_detach(struct publisher *publisher, struct outlet *outlet); /* close() follows */
 /* How many subscribers want every occurrence of every session (counted; any thread). */
 void publisher_want_all(struct publisher *publisher, int change);
 
-/* Copies what outlet number index says of itself, with its name; false: there is none. Any thread. */
+/* Copies what outlet number index of the configuration said of itself at the last tick, with its name;
+ * false: there is none. Any thread. */
 bool publisher_counts(struct publisher *publisher, size_t index, char *name, size_t n_name,
                       struct outlet_counts *ret);

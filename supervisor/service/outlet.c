@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* What outlets have in common. */
+
+#include "supervisor/service/outlet.h"
+
+#include <linux/seccomp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+void outlet_ill(struct outlet_health *health, const char *name, const char *format, ...) {
+        char problem[sizeof(health->problem)];
+        va_list args;
+
+        va_start(args, format);
+        vsnprintf(problem, sizeof(problem), format, args);
+        va_end(args);
+        if (!health->ill || strcmp(problem, health->problem) != 0)
+                fprintf(stderr, "callgated: outlet %s: %s\n", name, problem);
+        memcpy(health->problem, problem, sizeof(problem));
+        health->ill = true;
+}
+
+void outlet_well(struct outlet_health *health, const char *name) {
+        if (health->ill)
+                fprintf(stderr, "callgated: outlet %s: works again\n", name);
+        health->ill = false;
+}
+
+bool publication_refused(const struct publication_source *source, const struct event *event) {
+        uint32_t action = event->verdict & SECCOMP_RET_ACTION_FULL;
+
+        switch (source->mode) {
+        case WIRE_MODE_RECORD:
+                return false;
+        case WIRE_MODE_POLICY:
+                /* An errno of 0 is a success that was pretended. */
+                return event->answer == EVENT_ANSWER_KILL ||
+                       (event->answer == EVENT_ANSWER_ERRNO && event->value > 0);
+        default:
+                return action != SECCOMP_RET_ALLOW && action != SECCOMP_RET_LOG;
+        }
+}
