@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "supervisor/service/log.h"
+
 void outlet_ill(struct outlet_health *health, const char *name, const char *format, ...) {
         char problem[sizeof(health->problem)];
         va_list args;
@@ -17,14 +19,14 @@ void outlet_ill(struct outlet_health *health, const char *name, const char *form
         vsnprintf(problem, sizeof(problem), format, args);
         va_end(args);
         if (!health->ill || strcmp(problem, health->problem) != 0)
-                fprintf(stderr, "callgated: outlet %s: %s\n", name, problem);
+                log_say(LOG_LEVEL_WARNING, "outlet %s: %s", name, problem);
         memcpy(health->problem, problem, sizeof(problem));
         health->ill = true;
 }
 
 void outlet_well(struct outlet_health *health, const char *name) {
         if (health->ill)
-                fprintf(stderr, "callgated: outlet %s: works again\n", name);
+                log_say(LOG_LEVEL_INFO, "outlet %s: works again", name);
         health->ill = false;
 }
 

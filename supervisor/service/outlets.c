@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "supervisor/service/log.h"
 
 /* ---- configurations ---- */
 
@@ -151,7 +152,7 @@ static bool slot_fill(struct outlets *outlets, struct outlet_slot *slot) {
                 slot->outlet = NULL;
                 snprintf(slot->counts.problem, sizeof(slot->counts.problem), "could not be begun: %s",
                          strerror(-r));
-                fprintf(stderr, "callgated: outlet %s: %s\n", slot->config->name, slot->counts.problem);
+                log_say(LOG_LEVEL_ERROR, "outlet %s: %s", slot->config->name, slot->counts.problem);
                 return false;
         }
         slot->outlet->counts(slot->outlet, &slot->counts);
@@ -173,7 +174,7 @@ void outlets_become(struct outlets *outlets, struct outlet_configs *configs,
                 n++;
         }
         if (!slots) {
-                fputs("callgated: no memory for other outlets; the old ones stay\n", stderr);
+                log_say(LOG_LEVEL_ERROR, "no memory for other outlets; the old ones stay");
                 return;
         }
         /* Those that go are closed first: two of them may mean the same file. */

@@ -40,33 +40,6 @@ int keeper_replace(const struct config *config) {
         return -ENOSYS;
 }
 
-/* ---- PUBLISH ---- */
-int publisher_new(const struct publisher_options *options, struct publisher **ret) {
-        *ret = NULL;
-        return 0;
-}
-struct publisher *publisher_free(struct publisher *publisher, unsigned wait_ms) {
-        return NULL;
-}
-void publisher_begin(struct publisher *publisher, struct registered *registered) {
-}
-void publisher_change(struct publisher *publisher, struct registered *registered) {
-}
-void publisher_end(struct publisher *publisher, struct registered *registered) {
-}
-int publisher_configure(struct publisher *publisher, const struct config *config) {
-        return 0;
-}
-void publisher_attach(struct publisher *publisher, struct outlet *outlet) {
-}
-void publisher_detach(struct publisher *publisher, struct outlet *outlet) {
-}
-void publisher_want_all(struct publisher *publisher, int change) {
-}
-bool publication_refused(const struct publication_source *source, const struct event *event) {
-        return false;
-}
-
 /* ---- FORWARD ---- */
 int metrics_new(const struct metrics_options *options, struct metrics **ret) {
         *ret = NULL;
@@ -76,7 +49,3 @@ struct metrics *metrics_free(struct metrics *metrics) {
         return NULL;
 }
 
-bool publisher_counts(struct publisher *publisher, size_t index, char *name, size_t n_name,
-                      struct outlet_counts *ret) {
-        return false;
-}

@@ -16,8 +16,7 @@
 #include "proto/event_file.h"
 #include "supervisor/service/registry.h"
 
-#define STREAM_LEAST   8192                /* bytes; less than this would hold no occurrence */
-#define STREAM_DEFAULT (UINT64_C(1) << 20) /* until the share is known */
+#define STREAM_LEAST 8192 /* bytes; less than this would hold no occurrence */
 
 uint64_t published_now(void) {
         struct timespec now;
@@ -81,11 +80,8 @@ int published_new(struct registered *registered, struct published **ret) {
                 return error_trace(r);
         }
         describe(published);
-        if (published->source.all) {
-                /* At once, and not when the thread comes to it: the first calls are under way. */
-                stream(published, STREAM_DEFAULT);
-                published->rows_anyway = calls(published) > 0;
-        }
+        if (published->source.all)
+                stream(published, PUBLISHED_STREAM); /* at once, and not when the thread comes to it */
         *ret = published;
         return 0;
 }
@@ -123,8 +119,7 @@ bool published_look(struct published *published, uint64_t now_ns, uint64_t inter
         published->n_looked = n;
         if (published->sweep_ns == 0)
                 published->sweep_ns = now_ns + interval_ns;
-        if (n != published->n_swept &&
-            (last || (!published->sweeping && (published->rows_anyway || now_ns >= published->sweep_ns)))) {
+        if (n != published->n_swept && (last || (!published->sweeping && now_ns >= published->sweep_ns))) {
                 begin_sweep(published, n);
                 published->sweep_ns = now_ns + interval_ns;
         }
@@ -158,7 +153,7 @@ bool published_row(struct published *published, struct event *ret) {
                                 date(published, ret);
                         return true;
                 }
-                published->sweeping = published->rows_anyway = false;
+                published->sweeping = false;
                 if (published->fresh < published->sweep)
                         published->fresh = published->sweep;
         }

@@ -7,6 +7,8 @@
 #include "supervisor/service/outlet.h"
 #include "supervisor/session.h"
 
+#define PUBLISHED_STREAM (UINT64_C(1) << 20) /* bytes of occurrences that wait, until a share is known */
+
 struct registered;
 struct command;
 
@@ -39,7 +41,6 @@ struct published {
         size_t fresh;                /* rows from here on were never taken */
         size_t sweep;                /* rows before this one have been looked at */
         bool sweeping;
-        bool rows_anyway; /* this sweep's rows are of calls before occurrences were kept */
 
         /* Occurrences. */
         size_t stream_bytes; /* as the session was told; 0: they are not kept */

@@ -18,11 +18,11 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "base/error.h"
+#include "supervisor/service/log.h"
 #include "supervisor/service/outlets.h"
 #include "supervisor/service/published.h"
 #include "supervisor/service/registry.h"
@@ -96,13 +96,8 @@ static size_t give_rows(struct publisher *publisher, struct published *published
         size_t n = 0;
 
         while (n < share && published_row(published, &event)) {
-                bool all = published->source.all;
-
-                if (published->rows_anyway)
-                        published->source.all = false;
                 event.source = published->source.number;
                 give(publisher, published, PUBLICATION_ROW, &event, 0, NULL);
-                published->source.all = all;
                 n++;
         }
         return n;
@@ -247,7 +242,8 @@ static void on_new_outlet(void *data, struct outlet *outlet) {
         }
 }
 
-/* What was counted until now goes out as what it was counted for. */
+/* What was counted until now goes out as what it was counted for; calls while that happens may do so twice.
+ */
 static void change(struct publisher *publisher, struct published *published, struct published_state *state) {
         if (state->all != published->source.all) {
                 if (state->all)
@@ -389,12 +385,18 @@ static void on_returned(uv_async_t *async) {
         }
 }
 
+void publisher_expect(struct publisher *publisher, struct registered *registered) {
+        (void)publisher;
+        if (registered->all)
+                session_stream(registered->session, PUBLISHED_STREAM);
+}
+
 void publisher_begin(struct publisher *publisher, struct registered *registered) {
         struct command *command = command_new(COMMAND_BEGIN), *end = command_new(COMMAND_END);
         struct published *published = NULL;
 
         if (!command || !end || published_new(registered, &published) != 0) {
-                fprintf(stderr, "callgated: no memory to publish session %" PRIu64 "\n", registered->number);
+                log_say(LOG_LEVEL_ERROR, "no memory to publish session %" PRIu64, registered->number);
                 free(command);
                 free(end);
                 return;
@@ -412,7 +414,7 @@ void publisher_change(struct publisher *publisher, struct registered *registered
                 return;
         command = command_new(COMMAND_CHANGE);
         if (!command || published_state_copy(registered, &command->state) != 0) {
-                fprintf(stderr, "callgated: no memory to publish what session %" PRIu64 " is now\n",
+                log_say(LOG_LEVEL_ERROR, "no memory to publish what session %" PRIu64 " is now",
                         registered->number);
                 free(command);
                 return;

@@ -33,6 +33,8 @@ int publisher_new(const struct publisher_options *options, struct publisher **re
  * called once more. The loop has to run afterwards, until its handles are closed. */
 struct publisher *publisher_free(struct publisher *publisher, unsigned wait_ms);
 
+/* Before the first call of a session is received: where every occurrence was asked for, none is missed. */
+void publisher_expect(struct publisher *publisher, struct registered *registered);
 /* From the service's thread. Copies what it needs of registered (labels, mode, profile, all); only its
  * session is shared, borrowed until on_final(). publisher_change(): mode or profile are others now. */
 void publisher_begin(struct publisher *publisher, struct registered *registered);

@@ -408,6 +408,8 @@ int registry_add(struct registry *registry, const struct registration *registrat
                 return error_trace(r);
         }
         append(registry, entry);
+        if (registry->options.publisher)
+                publisher_expect(registry->options.publisher, &entry->registered);
         r = start(registry, entry);
         if (r) {
                 withdraw(registry, entry);
