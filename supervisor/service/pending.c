@@ -48,4 +48,3 @@ int metrics_new(const struct metrics_options *options, struct metrics **ret) {
 struct metrics *metrics_free(struct metrics *metrics) {
         return NULL;
 }
-
