@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "supervisor/journal.h"
 #include "syscalls/names.h"
 
 #define PAGE 4096u /* the smallest page there is: a read never crosses into one that may be missing */
@@ -180,6 +181,11 @@ int target_error(struct call *call, int r) {
         if (r == -ENAMETOOLONG)
                 return answer_errno(call, ENAMETOOLONG);
         return r;
+}
+
+void call_sent(struct call *call, uint64_t n) {
+        if (call->slot)
+                call->slot->sent = n;
 }
 
 bool call_is_32bit(const struct call *call) {

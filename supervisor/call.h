@@ -25,7 +25,9 @@
 #include "supervisor/view.h"
 #include "syscalls/names.h"
 
+struct journal_slot;
 struct session;
+struct tally_row;
 
 enum {
         CALL_E_GONE =
@@ -56,10 +58,14 @@ struct answer {
 struct call {
         struct session *session;
         const struct kernel *kernel;
-        int listener_fd; /* borrowed */
-        struct seccomp_notif notif;
-        struct event event; /* without description unless the call is described */
-        struct event *row;
+        int listener_fd;            /* borrowed */
+        struct seccomp_notif notif; /* a copy */
+        struct event event;         /* without description unless the call is described */
+        struct tally_row *row;
+        struct journal_slot *slot; /* it is in flight there; NULL: in tests of emulators */
+        unsigned n_errors;         /* trouble of ours with it */
+        bool new_row, gone;
+        bool recovered; /* a predecessor received it */
         bool described; /* everything is looked at, for the row */
         bool decoded;   /* arguments are, for the event stream */
         bool read_memory;
@@ -137,6 +143,9 @@ int target_confirm(struct call *call);
 int target_error(struct call *call, int r);
 
 bool call_is_32bit(const struct call *call); /* pointers, long and time_t of the task are 32 bits wide */
+
+/* So many bytes of a stream went: what the call returns should we die over the rest. */
+void call_sent(struct call *call, uint64_t n);
 
 /* ---- credentials ---- */
 

@@ -15,20 +15,28 @@
 
 struct rlimit64;
 
+/* Where the kernel writes a notification. Its struct may be longer than ours. */
+union kernel_notif {
+        struct seccomp_notif notif;
+        char space[128];
+};
+
 struct kernel {
         /* Is this descriptor, which a stranger handed over, a listener? Told without using it. */
         bool (*is_listener)(void *data, int fd);
         /*
          * SECCOMP_IOCTL_NOTIF_RECV. Blocks until a notification is there: the ioctl ignores O_NONBLOCK
          * (measured on 6.18). -ENOENT: one call was aborted before we came, or (kernel >= 6.11) no task
-         * uses the filter any more; only peek() tells the two apart. -EINTR: a signal of ours.
+         * uses the filter any more; only peek() tells the two apart. -EINTR: a signal of ours. The kernel
+         * writes into ret_notif itself, which is all zero before.
          */
-        int (*receive)(void *data, int listener, struct seccomp_notif *ret_notif);
+        int (*receive)(void *data, int listener, union kernel_notif *ret_notif);
         /* SECCOMP_IOCTL_NOTIF_SEND. -ENOENT: the task is gone or was interrupted. */
         int (*answer)(void *data, int listener, const struct seccomp_notif_resp *response);
         /* SECCOMP_IOCTL_NOTIF_ID_VALID: 0 while the call waits for our answer, else -ENOENT. */
         int (*confirm)(void *data, int listener, uint64_t id);
-        /* poll(2) without waiting: revents. POLLHUP: the last task of the filter is gone. */
+        /* poll(2) without waiting: revents. POLLOUT: calls wait for an answer. POLLHUP: the last task of the
+         * filter is gone. */
         int (*peek)(void *data, int listener);
         /* SECCOMP_IOCTL_NOTIF_SET_FLAGS with SYNC_WAKE_UP (kernel 6.6). Failure is harmless. */
         int (*sync_wake_up)(void *data, int listener);

@@ -34,11 +34,7 @@
 #endif
 #define PIDFD_THREAD O_EXCL /* kernel 6.9 */
 
-/* Structs of a newer kernel may be longer than ours: it writes and checks its own size. */
-union notif_buffer {
-        struct seccomp_notif notif;
-        char space[512];
-};
+/* A newer kernel's struct may be longer than ours: it checks its own size. */
 union response_buffer {
         struct seccomp_notif_resp response;
         char space[512];
@@ -57,15 +53,9 @@ static bool linux_is_listener(void *data, int fd) {
         return n == (ssize_t)sizeof(name) - 1 && memcmp(target, name, sizeof(name) - 1) == 0;
 }
 
-static int linux_receive(void *data, int listener, struct seccomp_notif *ret_notif) {
-        union notif_buffer buffer;
-
+static int linux_receive(void *data, int listener, union kernel_notif *ret_notif) {
         /* Since 5.5 the kernel refuses a buffer that is not zero. */
-        memset(&buffer, 0, sizes.seccomp_notif);
-        if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &buffer) < 0)
-                return -errno;
-        *ret_notif = buffer.notif;
-        return 0;
+        return ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, ret_notif) < 0 ? -errno : 0;
 }
 
 static int linux_answer(void *data, int listener, const struct seccomp_notif_resp *response) {
@@ -92,7 +82,7 @@ static int linux_confirm(void *data, int listener, uint64_t id) {
 }
 
 static int linux_peek(void *data, int listener) {
-        struct pollfd pollfd = { .fd = listener, .events = POLLIN };
+        struct pollfd pollfd = { .fd = listener, .events = POLLIN | POLLOUT };
         int r;
 
         do
@@ -216,12 +206,9 @@ static uint64_t linux_now(void *data) {
 int kernel_linux(struct kernel *ret) {
         if (syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes) < 0)
                 return error_origin(-errno);
-        if (sizes.seccomp_notif > sizeof(union notif_buffer) ||
+        if (sizes.seccomp_notif > sizeof(union kernel_notif) ||
             sizes.seccomp_notif_resp > sizeof(union response_buffer))
                 return error_origin(-EOVERFLOW);
-        /* An older kernel's struct may be shorter than ours: never clear less than what we copy out. */
-        if (sizes.seccomp_notif < sizeof(struct seccomp_notif))
-                sizes.seccomp_notif = sizeof(struct seccomp_notif);
         *ret = (struct kernel){
                 .is_listener = linux_is_listener,
                 .receive = linux_receive,

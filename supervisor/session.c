@@ -26,6 +26,7 @@
 #include "supervisor/members.h"
 #include "supervisor/policing.h"
 #include "supervisor/restart.h"
+#include "supervisor/session_parts.h"
 #include "supervisor/target.h"
 #include "supervisor/worker.h"
 #include "syscalls/names.h"
@@ -65,8 +66,12 @@ static uint32_t verdict_of(struct session *session, const struct seccomp_data *d
         return verdict;
 }
 
-/* Is every execve of the native architecture notified, so that a change of name cannot pass unseen? */
-static bool tracks_exec(struct session *session) {
+void session_forget_verdicts(struct session *session) {
+        if (session->verdicts)
+                memset(session->verdicts, 0, sizeof(*session->verdicts));
+}
+
+bool session_tracks_exec(const struct session *session) {
         static const int numbers[] = { SYS_execve, SYS_execveat };
 
         if (session->options.mode == WIRE_MODE_POLICY)
@@ -84,22 +89,13 @@ static bool tracks_exec(struct session *session) {
 
 /* ---- stages ---- */
 
-static int call_receive(struct session *session, struct call *call) {
-        const struct seccomp_data *data = &call->notif.data;
+/* What registers say. */
+static void call_begin(struct call *call) {
+        const struct seccomp_data *data;
         const struct arch *arch;
-        int r = session->kernel->receive(session->kernel->data, session->listener_fd, &call->notif);
 
-        if (r == -ENOENT) {
-                /* One aborted call, or the end: only poll can tell. */
-                int seen = session->kernel->peek(session->kernel->data, session->listener_fd);
-
-                return seen >= 0 && (seen & (POLLHUP | POLLERR | POLLNVAL)) ? SESSION_E_ENDED
-                                                                            : SESSION_E_IDLE;
-        }
-        if (r == -EINTR)
-                return r;
-        if (r)
-                return error_origin(r);
+        call->notif = call->slot->notif.notif;
+        data = &call->notif.data;
         call->event.count = 1;
         call->event.tid = call->notif.pid;
         call->event.uid = UINT32_MAX;
@@ -111,23 +107,52 @@ static int call_receive(struct session *session, struct call *call) {
         for (size_t i = 0; i < EVENT_N_ARGS; i++)
                 /* int 0x80 from 64-bit code leaves the upper halves as they were (measured). */
                 call->event.args[i] = arch && arch->bits == 32 ? (uint32_t)data->args[i] : data->args[i];
+}
+
+static int call_receive(struct session *session, struct call *call) {
+        struct journal_slot *slot = session->slot;
+        int r;
+
+        memset(&slot->notif, 0, sizeof(slot->notif));
+        journal_turn(slot, JOURNAL_RECEIVING);
+        r = session->kernel->receive(session->kernel->data, session->listener_fd, &slot->notif);
+        if (r == -ENOENT) {
+                /* One aborted call, or the end: only poll can tell. */
+                int seen = session->kernel->peek(session->kernel->data, session->listener_fd);
+
+                return seen >= 0 && (seen & (POLLHUP | POLLERR | POLLNVAL)) ? SESSION_E_ENDED
+                                                                            : SESSION_E_IDLE;
+        }
+        if (r == -EINTR)
+                return r;
+        if (r)
+                return error_origin(r);
+        call->slot = slot;
+        call_begin(call);
         return 0;
 }
 
+/* The call is in flight; the next one gets a slot of its own. */
 static void call_account(struct session *session, struct call *call) {
+        struct journal_header *header = session->journal->header;
         uint64_t id = call->notif.id;
 
-        session->ledger.received++;
-        /* Ids go up by one per notification of a filter: a gap is calls that a signal took back unseen. */
-        if (session->any_id && id - session->last_id > 1 && id - session->last_id < UINT32_MAX) {
-                session->ledger.interrupted += id - session->last_id - 1;
+        if (call->recovered)
+                return;
+        session->n_in_flight++;
+        session->slot = journal_take_slot(session->journal);
+        if (!atomic_load_explicit(&header->any_id, memory_order_relaxed)) {
+                header->first_id = header->last_id = id;
+                atomic_store_explicit(&header->any_id, 1, memory_order_release);
+                /* Nobody knows where ids began: calls may have been taken back before the first that we saw.
+                 */
                 session->last_gap_ns = session->kernel->now(session->kernel->data);
+                return;
         }
-        /* Nobody knows where ids began: calls may have been taken back before the first that we saw. */
-        if (!session->any_id)
+        /* Ids go up by one per notification of a filter: a gap is calls that a signal took back unseen. */
+        if (id - header->last_id > 1)
                 session->last_gap_ns = session->kernel->now(session->kernel->data);
-        session->last_id = id;
-        session->any_id = true;
+        header->last_id = id;
 }
 
 static void call_name_task(struct session *session, struct call *call) {
@@ -136,19 +161,24 @@ static void call_name_task(struct session *session, struct call *call) {
         call->event.first_ns = call->event.last_ns = session->kernel->now(session->kernel->data);
         task = tasks_find(&session->tasks, call->event.tid, call->event.first_ns);
         memcpy(call->event.comm, task->comm, EVENT_COMM_MAX);
-        if (session->options.runtime && stage_has(&session->stage, call->event.tid))
-                call->event.flags |= EVENT_RUNTIME;
+        if (session->options.runtime) {
+                if (stage_has(&session->stage, call->event.tid))
+                        call->event.flags |= EVENT_RUNTIME;
+                journal_keep_stage(session->journal, &session->stage);
+        }
 }
 
 /* An EINTR of ours is no call that was taken back: it must not be repaired. */
 static void note_interruption(struct session *session, const struct call *call) {
         if (call->event.answer == EVENT_ANSWER_ERRNO && call->event.value == EINTR)
-                session->interrupted_tids[call->event.tid % SESSION_INTERRUPTED] = call->event.tid;
+                session->journal->header->interrupted_tids[call->event.tid % JOURNAL_INTERRUPTED] =
+                        call->event.tid;
 }
 
 /* A handler returns, and calls were taken back by signals lately: perhaps the one it returns to. */
 static void call_repair(struct session *session, struct call *call) {
-        uint32_t *interrupted = &session->interrupted_tids[call->event.tid % SESSION_INTERRUPTED];
+        uint32_t *interrupted =
+                &session->journal->header->interrupted_tids[call->event.tid % JOURNAL_INTERRUPTED];
 
         if (call->event.arch != AUDIT_ARCH_X86_64 || call->event.nr != SYS_rt_sigreturn)
                 return;
@@ -168,7 +198,7 @@ static void call_decide(struct session *session, struct call *call) {
         if (call->event.verdict == SECCOMP_RET_ALLOW)
                 call->event.flags |= EVENT_OBSERVED;
         if (decide(session->options.mode, &call->event) == DECIDE_E_KERNEL)
-                session->ledger.errors++;
+                call->n_errors++;
 }
 
 /* Finds the row; says whether the call is to be described. */
@@ -194,7 +224,7 @@ static int call_classify(struct session *session, struct call *call) {
                 for (size_t i = 0; i < EVENT_N_ARGS; i++)
                         key.args[i] = call->event.args[i] & mask[i];
         r = tally_find(&session->tally, &key, &call->row);
-        call->described = r == TALLY_E_NEW;
+        call->new_row = call->described = r == TALLY_E_NEW;
         call->decoded = call->described || session->options.decode_all || session->stream_bytes > 0;
         if (r == TALLY_E_FULL || r < 0) {
                 call->row = NULL;
@@ -245,7 +275,7 @@ static void call_forget_names(struct session *session, struct call *call) {
         if (call->event.arch == arch_native()->audit) {
                 /* What filter a runtime loaded is not known to us: seeing is believing. */
                 if (call->event.nr == SYS_execve && !session->tasks.may_cache)
-                        tasks_may_cache(&session->tasks, tracks_exec(session));
+                        tasks_may_cache(&session->tasks, session_tracks_exec(session));
                 if (call->event.nr == SYS_execve || call->event.nr == SYS_execveat ||
                     (call->event.nr == SYS_prctl && call->event.args[0] == PR_SET_NAME_OPTION))
                         tasks_renamed(&session->tasks);
@@ -278,11 +308,15 @@ static int hand_over_fd(struct session *session, struct call *call) {
 }
 
 static int send_answer(struct session *session, struct call *call) {
-        struct seccomp_notif_resp response = { .id = call->notif.id };
+        struct seccomp_notif_resp *response = &call->slot->response;
 
+        *response = (struct seccomp_notif_resp){ .id = call->notif.id };
+        call->slot->flags &= ~(uint32_t)JOURNAL_RESEND;
         if (call->answer.fd >= 0) {
-                int r = hand_over_fd(session, call);
+                int r;
 
+                journal_turn(call->slot, JOURNAL_ANSWERING);
+                r = hand_over_fd(session, call);
                 if (r <= 0)
                         return r;
         }
@@ -291,19 +325,22 @@ static int send_answer(struct session *session, struct call *call) {
                 if (session->kernel->confirm(session->kernel->data, session->listener_fd, call->notif.id))
                         return -EINPROGRESS;
                 session->kernel->kill(session->kernel->data, call->tid);
-                response.error = -(int32_t)call->event.value;
+                response->error = -(int32_t)call->event.value;
                 break;
         case EVENT_ANSWER_ERRNO:
-                response.error = -(int32_t)call->event.value;
+                response->error = -(int32_t)call->event.value;
                 break;
         case EVENT_ANSWER_VALUE:
         case EVENT_ANSWER_FD:
-                response.val = call->event.value;
+                response->val = call->event.value;
                 break;
         default:
-                response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+                response->flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
         }
-        return session->kernel->answer(session->kernel->data, session->listener_fd, &response);
+        if (call->event.answer != EVENT_ANSWER_KILL)
+                call->slot->flags |= JOURNAL_RESEND;
+        journal_turn(call->slot, JOURNAL_ANSWERING);
+        return session->kernel->answer(session->kernel->data, session->listener_fd, response);
 }
 
 static int call_answer(struct session *session, struct call *call) {
@@ -313,54 +350,68 @@ static int call_answer(struct session *session, struct call *call) {
         /* That it is gone then is our doing. */
         if (r == -ENOENT && call->event.answer == EVENT_ANSWER_KILL)
                 r = 0;
+        call->gone = r != 0;
+        journal_turn(call->slot, r ? JOURNAL_GONE : JOURNAL_ANSWERED);
         if (r == -ENOENT || r == -EINPROGRESS) {
                 call->event.flags |= EVENT_GONE;
                 call->event.answer = EVENT_ANSWER_NONE;
                 call->event.value = 0;
-                session->ledger.gone++;
                 /* An id that is gone never comes back, and one that took an answer was valid until then:
                  * this one check, after the last read, covers them all. */
                 if (call->decoded)
                         call_disbelieve(call);
                 return 0;
         }
-        if (r)
-                return error_origin(r);
-        session->ledger.answered++;
-        return 0;
+        return r ? error_origin(r) : 0;
+}
+
+/* A row whose first task vanished while it was looked at is described by the next one. */
+static bool describes_again(const struct call *call) {
+        return call->row && !call->new_row && call->described && (call->event.flags & EVENT_DETAIL_OK);
+}
+
+/* What recording the call is going to change. */
+static void call_prepare(struct session *session, struct call *call) {
+        struct journal_record record = { .row = call->row, .ledger = session->journal->header->ledger };
+
+        record.ledger.merged = session->tally.merged;
+        record.ledger.errors += call->n_errors;
+        if (!call->row)
+                record.ledger.dropped++;
+        else {
+                struct event *row = &call->row->event;
+                uint32_t merged = row->flags & EVENT_MERGED_ARGS;
+
+                record.ledger.recorded++;
+                record.count = call->new_row ? 1 : row->count + 1;
+                record.last_ns = call->event.last_ns;
+                if (call->new_row) {
+                        *row = call->event;
+                        row->flags |= merged;
+                } else if (describes_again(call)) {
+                        struct event *event = &session->journal->scratch->event;
+                        uint64_t first_ns = row->first_ns;
+
+                        *event = call->event;
+                        event->first_ns = first_ns;
+                        event->flags |= merged;
+                        record.whole = true;
+                }
+        }
+        journal_prepare(session->journal, call->slot, &record);
 }
 
 static void call_record(struct session *session, struct call *call) {
-        struct event *row = call->row;
-
         if (session->eventlog)
                 eventlog_append(session->eventlog, &call->event);
         if (session->stream_bytes > 0)
                 session_keep(session, &call->event);
-        if (!row) {
-                session->ledger.dropped++;
-                return;
-        }
-        if (row->count == 0) {
-                uint32_t merged = row->flags & EVENT_MERGED_ARGS;
-
-                *row = call->event;
-                row->flags |= merged;
-        } else {
-                row->count++;
-                row->last_ns = call->event.last_ns;
-                /* A row whose first task vanished while it was looked at is described by the next one. */
-                if (call->described && (call->event.flags & EVENT_DETAIL_OK)) {
-                        uint64_t first_ns = row->first_ns, count = row->count;
-                        uint32_t merged = row->flags & EVENT_MERGED_ARGS;
-
-                        *row = call->event;
-                        row->first_ns = first_ns;
-                        row->count = count;
-                        row->flags |= merged;
-                }
-        }
-        session->ledger.recorded++;
+        /* What the answer did to the description. */
+        if (call->new_row || call->described)
+                call_prepare(session, call);
+        journal_settle(session->journal, call->slot, call->gone);
+        call->slot = NULL;
+        session->n_in_flight--;
 }
 
 /* What is left once it is known what to answer. */
@@ -368,16 +419,19 @@ static int call_finish(struct session *session, struct call *call) {
         int r = call_classify(session, call);
 
         if (r) {
-                session->ledger.errors++;
+                call->n_errors++;
                 if (!call->policed)
                         decide_on_error(session->options.mode, &call->event);
         }
-        if (call->note[0] || (call->row && call->row->count > 0 && !(call->row->flags & EVENT_DETAIL_OK)))
+        if (call->note[0] || (call->row && !call->new_row && !(call->row->event.flags & EVENT_DETAIL_OK)))
                 call->described = call->decoded = true;
         if (call->decoded)
                 call_describe(session, call);
         call_forget_names(session, call);
+        call_prepare(session, call);
         r = call_answer(session, call);
+        if (r)
+                call->n_errors++;
         call_record(session, call);
         return error_trace(r);
 }
@@ -388,6 +442,7 @@ static int call_settle(struct session *session, struct call *call) {
         call_name_task(session, call);
         call_repair(session, call);
         call_decide(session, call);
+        call->slot->flags = 0;
         return error_trace(call_finish(session, call));
 }
 
@@ -430,21 +485,54 @@ static int call_police(struct session *session, struct call *call) {
         return r == CALL_E_GONE ? 0 : r;
 }
 
+/* Somebody else goes on with the session, and this call only ended for that: it is his. */
+static bool call_is_left(const struct session *session, const struct call *call) {
+        return atomic_load(&session->leaving) && call->kicked && call->sent == 0 &&
+               call->event.answer == EVENT_ANSWER_ERRNO && call->event.value == EINTR;
+}
+
 static int call_conclude(struct session *session, struct call *call, int r) {
+        if (call_is_left(session, call)) {
+                journal_turn(call->slot, JOURNAL_RECEIVING);
+                call_deinit(call);
+                return 0;
+        }
         pthread_mutex_lock(&session->lock);
         if (r)
-                session->ledger.errors++;
+                call->n_errors++;
         r = call_finish(session, call);
         pthread_mutex_unlock(&session->lock);
         call_deinit(call);
         return error_trace(r);
 }
 
-static void call_on_worker(struct call *call) {
+void session_on_worker(struct call *call) {
         struct session *session = call->session;
 
         call->may_wait = true;
         call_conclude(session, call, call_police(session, call));
+}
+
+/* What a predecessor was killed over: what can be said of it without doing it twice. False: it may be gone
+ * through like any other. */
+static bool call_was_begun(struct session *session, struct call *call) {
+        const struct kernel *kernel = session->kernel;
+        bool twice = atomic_load(&call->slot->state) != JOURNAL_PERFORMING ||
+                     (call->slot->flags & JOURNAL_REPEATABLE);
+
+        if (kernel->confirm(kernel->data, session->listener_fd, call->notif.id) != 0)
+                answer_errno(call, EINTR); /* nobody hears it */
+        else if (call->slot->sent > 0)
+                answer_value(call, (int64_t)call->slot->sent);
+        else if (twice)
+                return false;
+        else {
+                snprintf(call->note, sizeof(call->note), "cut short: the supervisor died over it");
+                policing_answer_error(session->policing, call, -EIO);
+                call->n_errors++;
+        }
+        call_note_answer(call);
+        return true;
 }
 
 static int session_step_policed(struct session *session, struct call *call) {
@@ -461,8 +549,14 @@ static int session_step_policed(struct session *session, struct call *call) {
         call->arch = arch_of_call(call->event.arch, call->event.nr);
         call->name = call->arch ? syscall_name(call->arch, call->event.nr) : NULL;
         memcpy(call->args, call->event.args, sizeof(call->args));
+        if (call->recovered && call_was_begun(session, call))
+                return error_trace(call_conclude(session, call, 0));
+        call->slot->flags = 0;
+        call->slot->sent = 0;
         r = call_police(session, call);
         if (r == CALL_E_SLOW) {
+                call->slot->sent = call->sent;
+                journal_turn(call->slot, JOURNAL_RECEIVING); /* but for that, nothing was done yet */
                 if (workers_add(session->workers, call) == 0)
                         return 0;
                 /* What went already is the result, and not to be sent again. */
@@ -476,23 +570,116 @@ static int session_step_policed(struct session *session, struct call *call) {
         return error_trace(call_conclude(session, call, r));
 }
 
+/* All that is left once the registers are known. */
+static int session_take(struct session *session, struct call *call) {
+        int r;
+
+        call->policed = atomic_load_explicit(&session->policed, memory_order_acquire);
+        if (call->policed)
+                return error_trace(session_step_policed(session, call));
+        pthread_mutex_lock(&session->lock);
+        r = call_settle(session, call);
+        pthread_mutex_unlock(&session->lock);
+        return error_trace(r);
+}
+
+/* ---- after a predecessor ---- */
+
+#define ORPHANS_MAX 4096 /* ids looked at: a quarter of a microsecond each */
+
+/* A call that waits for an answer and of which nothing is known: as an error of ours. */
+static void answer_orphan(struct session *session, uint64_t id) {
+        struct journal_record record = { .ledger = session->journal->header->ledger };
+        struct call call;
+
+        call_init(&call, session, session->kernel, session->listener_fd);
+        call.slot = session->slot;
+        call.slot->notif.notif = (struct seccomp_notif){ .id = id };
+        call_begin(&call);
+        pthread_mutex_lock(&session->lock);
+        call_account(session, &call);
+        decide_on_error(session->options.mode, &call.event);
+        if (atomic_load(&session->policed)) {
+                policing_answer_error(session->policing, &call, -EIO);
+                call_note_answer(&call);
+        }
+        record.ledger.errors++;
+        record.ledger.dropped++;
+        journal_prepare(session->journal, call.slot, &record);
+        call_answer(session, &call);
+        journal_settle(session->journal, call.slot, call.gone);
+        session->n_in_flight--;
+        pthread_mutex_unlock(&session->lock);
+}
+
+static void answer_valid(struct session *session, uint64_t first, uint64_t end) {
+        for (uint64_t id = first; id != end; id++)
+                if (session->kernel->confirm(session->kernel->data, session->listener_fd, id) == 0)
+                        answer_orphan(session, id);
+}
+
+/* The kernel writes where a successor looks, before a kill can stop us; but memory can be lost. */
+static void answer_orphans(struct session *session) {
+        const struct kernel *kernel = session->kernel;
+        const struct journal_header *header = session->journal->header;
+        int seen = kernel->peek(kernel->data, session->listener_fd);
+
+        if (seen >= 0 && !(seen & POLLOUT))
+                session->orphans = false; /* nothing waits for an answer */
+        if (!session->orphans || !atomic_load(&header->any_id))
+                return;
+        session->orphans = false;
+        answer_valid(session, header->last_id + 1, header->last_id + 1 + ORPHANS_MAX);
+}
+
+/* The next call that was in flight: SESSION_E_IDLE when there are no more. */
+static int session_recover(struct session *session) {
+        struct call call;
+
+        if (session->orphans)
+                answer_orphans(session);
+        while (session->recover_at < JOURNAL_SLOTS) {
+                struct journal_slot *slot = &session->journal->slots[session->recover_at++];
+
+                if (atomic_load(&slot->state) == JOURNAL_FREE)
+                        continue;
+                call_init(&call, session, session->kernel, session->listener_fd);
+                call.slot = slot;
+                call.recovered = true;
+                call_begin(&call);
+                return error_trace(session_take(session, &call));
+        }
+        return SESSION_E_IDLE;
+}
+
 int session_step(struct session *session) {
         struct call call;
+        uint64_t id;
         int r;
 
         if (!session->stage.begun)
                 stage_begin(&session->stage);
+        if (session->recover_at < JOURNAL_SLOTS) {
+                r = session_recover(session);
+                if (r != SESSION_E_IDLE)
+                        return r;
+        }
         call_init(&call, session, session->kernel, session->listener_fd);
         r = call_receive(session, &call);
         if (r)
                 return r < 0 ? error_trace(r) : r;
-        call.policed = atomic_load_explicit(&session->policed, memory_order_acquire);
-        if (call.policed)
-                return error_trace(session_step_policed(session, &call));
-        pthread_mutex_lock(&session->lock);
-        r = call_settle(session, &call);
-        pthread_mutex_unlock(&session->lock);
+        id = call.notif.id;
+        r = session_take(session, &call);
+        /* The predecessor's last ids are lost; they cannot be far below. */
+        if (session->orphans) {
+                session->orphans = false;
+                answer_valid(session, id - ORPHANS_MAX, id);
+        }
         return error_trace(r);
+}
+
+void session_leave(struct session *session) {
+        atomic_store(&session->leaving, true);
 }
 
 void *session_emulation_state(struct session *session, const char *name, const struct policy_rule *rule) {
@@ -501,162 +688,4 @@ void *session_emulation_state(struct session *session, const char *name, const s
 
 struct members *session_members(struct session *session) {
         return session->members;
-}
-
-/* ---- life ---- */
-
-/* What a session under a policy has besides. */
-static int session_equip(struct session *session, const struct session_options *options) {
-        int r = 0;
-
-        if (!session->workers)
-                r = workers_new(call_on_worker, &session->workers);
-        if (!r && !session->members)
-                r = members_new(session->kernel, options->launcher, &session->members);
-        return error_trace(r);
-}
-
-int session_new(const struct kernel *kernel, int listener_fd, int sink_fd,
-                const struct session_options *options, struct session **ret) {
-        struct session *session = calloc(1, sizeof(*session));
-        int r;
-
-        if (!session) {
-                fd_close(listener_fd);
-                fd_close(sink_fd);
-                return error_origin(-ENOMEM);
-        }
-        session->kernel = kernel;
-        session->listener_fd = listener_fd;
-        session->options = *options;
-        session->options.filter = NULL;
-        pthread_mutex_init(&session->lock, NULL);
-        session->stream = BUF_INIT(0);
-        tally_init(&session->tally);
-        session->label = strdup(options->label ? options->label : "");
-        r = session->label ? 0 : error_origin(-ENOMEM);
-        if (!r && options->filter && options->filter->n > 0)
-                r = filter_copy(options->filter, &session->filter);
-        if (r) {
-                fd_close(sink_fd);
-                session_free(session);
-                return error_trace(r);
-        }
-        session->options.label = session->label;
-        tasks_init(&session->tasks, kernel, tracks_exec(session) && !options->runtime);
-        stage_init(&session->stage, kernel, options->runtime, options->runtime_pid);
-        if (sink_fd >= 0) {
-                r = eventlog_new(sink_fd, session->label, kernel->now(kernel->data), &session->eventlog);
-                if (r) {
-                        session_free(session);
-                        return error_trace(r);
-                }
-        }
-        if (options->policing) {
-                r = session_equip(session, options);
-                if (r) {
-                        session_free(session);
-                        return error_trace(r);
-                }
-                session->policing = options->policing;
-                atomic_store(&session->policed, true);
-        }
-        kernel->sync_wake_up(kernel->data, listener_fd);
-        *ret = session;
-        return 0;
-}
-
-struct session *session_free(struct session *session) {
-        struct ledger ledger = { 0 };
-
-        if (!session)
-                return NULL;
-        workers_free(session->workers);
-        policing_free(session->policing);
-        members_free(session->members);
-        if (session->eventlog)
-                eventlog_finish(session->eventlog, &ledger);
-        buf_deinit(&session->stream);
-        free(session->verdicts);
-        fd_close(session->listener_fd);
-        tally_deinit(&session->tally);
-        tasks_deinit(&session->tasks);
-        filter_deinit(&session->filter);
-        pthread_mutex_destroy(&session->lock);
-        free(session->label);
-        free(session);
-        return NULL;
-}
-
-void session_finish(struct session *session) {
-        struct eventlog *eventlog;
-        struct workers *workers;
-        struct ledger ledger;
-
-        pthread_mutex_lock(&session->lock);
-        workers = session->workers;
-        session->workers = NULL;
-        session->finished = true;
-        pthread_mutex_unlock(&session->lock);
-        /* Calls that still wait are of tasks that are gone, or nobody wants to answer them any more. */
-        workers_free(workers);
-        if (session->policing)
-                policing_keep(session->policing, session->trouble, sizeof(session->trouble));
-        pthread_mutex_lock(&session->lock);
-        session->ledger.merged = session->tally.merged;
-        ledger = session->ledger;
-        eventlog = session->eventlog;
-        session->eventlog = NULL;
-        pthread_mutex_unlock(&session->lock);
-        if (!eventlog)
-                return;
-        /* The sink may be slow; snapshots must not wait for it. */
-        eventlog_finish(eventlog, &ledger);
-        pthread_mutex_lock(&session->lock);
-        session->ledger.written = ledger.written;
-        session->ledger.unwritten = ledger.unwritten;
-        pthread_mutex_unlock(&session->lock);
-}
-
-/* The policing that is there goes on with the new policy, and with what its emulations remember. */
-static int change_policing(struct session *session, const struct session_options *options) {
-        int r = 0;
-
-        if (!session->finished)
-                r = session_equip(session, options);
-        if (r)
-                return error_trace(r);
-        if (session->policing)
-                return error_trace(policing_become(session->policing, options->policing));
-        session->policing = options->policing;
-        return 0;
-}
-
-int session_change(struct session *session, const struct session_options *options) {
-        struct filter filter = { 0 };
-        int r = 0;
-
-        if (options->filter && options->filter->n > 0)
-                r = filter_copy(options->filter, &filter);
-        if (r)
-                return error_trace(r);
-        pthread_mutex_lock(&session->lock);
-        if (options->policing)
-                r = change_policing(session, options);
-        if (!r) {
-                struct filter old = session->filter;
-
-                session->filter = filter;
-                filter = old;
-                if (session->verdicts)
-                        memset(session->verdicts, 0, sizeof(*session->verdicts));
-                session->options.mode = options->mode;
-                session->options.decode_all = options->decode_all;
-                session->options.runtime = options->runtime;
-                tasks_may_cache(&session->tasks, tracks_exec(session) && !session->options.runtime);
-                atomic_store_explicit(&session->policed, options->policing != NULL, memory_order_release);
-        }
-        pthread_mutex_unlock(&session->lock);
-        filter_deinit(&filter);
-        return error_trace(r);
 }

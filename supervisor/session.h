@@ -21,6 +21,7 @@
 #include "callgate/wire.h"
 #include "policy/filter.h"
 #include "supervisor/eventlog.h"
+#include "supervisor/journal.h"
 #include "supervisor/kernel.h"
 #include "supervisor/stage.h"
 #include "supervisor/tally.h"
@@ -37,7 +38,6 @@ struct policy_rule;
 struct verdict_cache;
 struct workers;
 
-#define SESSION_INTERRUPTED 64
 #define SESSION_TROUBLE_MAX 512
 
 struct session_options {
@@ -52,7 +52,8 @@ struct session_options {
                        * are marked EVENT_RUNTIME (supervisor/stage.h) */
         uint32_t runtime_pid; /* process that loaded it, as the runtime says; 0: unknown */
         const struct filter
-                *filter; /* what the profile says; empty: everything notified is wanted. Copied. */
+                *filter;         /* what the profile says; empty: everything notified is wanted. Copied. */
+        struct journal *journal; /* eaten on success; NULL: private memory */
 };
 
 struct session {
@@ -62,17 +63,18 @@ struct session {
         struct filter filter;
         char *label;
 
-        pthread_mutex_t lock; /* guards all below */
-        struct ledger ledger;
+        pthread_mutex_t lock;    /* guards all below */
+        struct journal *journal; /* owned; ledger, rows, calls in flight */
         struct tally tally;
+        struct journal_slot *slot; /* of the call that is received next */
+        size_t n_in_flight;
+        size_t recover_at;    /* slots from here on may hold calls of a predecessor; JOURNAL_SLOTS: none */
+        bool orphans;         /* a call may wait that a predecessor received and did not write down */
+        _Atomic bool leaving; /* session_leave() */
         struct tasks tasks;
         struct stage stage;
-        struct eventlog *eventlog; /* owned; NULL: no stream */
-        uint64_t last_id;          /* of the notification received last */
-        bool any_id;
-        uint64_t last_gap_ns; /* when ids were last found missing; 0 = never */
-        /* Tasks whose last answer was an EINTR that was meant, by tid modulo the size; 0: none. */
-        uint32_t interrupted_tids[SESSION_INTERRUPTED];
+        struct eventlog *eventlog;         /* owned; NULL: no stream */
+        uint64_t last_gap_ns;              /* when ids were last found missing; 0 = never */
         uint64_t last_error_ns;            /* own trouble is logged at most once a second */
         char trouble[SESSION_TROUBLE_MAX]; /* what could not be kept beyond the session; empty: nothing */
 
@@ -91,6 +93,13 @@ struct session {
 /* Eats listener_fd and sink_fd (-1: no event stream), also on failure. */
 int session_new(const struct kernel *kernel, int listener_fd, int sink_fd,
                 const struct session_options *options, struct session **ret);
+/*
+ * Goes on with the session of a predecessor that is no longer at work: options->journal is what
+ * journal_adopt() gave. The first steps are about calls that were in flight. Eats listener_fd, also on
+ * failure.
+ */
+int session_adopt(const struct kernel *kernel, int listener_fd, const struct session_options *options,
+                  struct session **ret);
 struct session *session_free(struct session *session);
 
 /* One call from receive to record. 0, SESSION_E_*, -EINTR, or another -errno after which nothing can go on.
@@ -100,6 +109,10 @@ int session_step(struct session *session);
 /* Writes out the event stream, however long its sink takes, and what emulations keep; afterwards the ledger
  * and trouble are final. Called once, when nobody steps any more, and not on the loop's thread. */
 void session_finish(struct session *session);
+
+/* A successor goes on: calls that wait for something are left to it, not ended. Before the receiver is
+ * kicked; any thread. */
+void session_leave(struct session *session);
 
 /* Copies the ledger as it is now. */
 void session_ledger(struct session *session, struct ledger *ret);
@@ -136,6 +149,3 @@ int session_take_stream(struct session *session, struct buf *to, uint64_t *ret_l
 /* Another mode, filter or policy from the next call on; options as for session_new(), policing eaten on
  * success. A policy that was at work stays in memory until the end. 0 or -errno. Any thread. */
 int session_change(struct session *session, const struct session_options *options);
-
-/* ---- for session.c: keeps one occurrence; under the lock ---- */
-void session_keep(struct session *session, const struct event *event);

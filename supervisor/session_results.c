@@ -9,16 +9,27 @@
 
 #include "base/error.h"
 #include "proto/event_file.h"
+#include "supervisor/session_parts.h"
 
 #define LOOK_ROWS 256 /* looked at before calls get their turn */
 
+/* Ids of a filter are consecutive: those that we never saw were taken back by signals. */
+static uint64_t interrupted(const struct journal_header *header, uint64_t received) {
+        uint64_t n = header->last_id - header->first_id + 1 - received;
+
+        return header->any_id && n < UINT32_MAX ? n : 0;
+}
+
 void session_ledger(struct session *session, struct ledger *ret) {
+        const struct journal_header *header = session->journal->header;
+
         pthread_mutex_lock(&session->lock);
-        session->ledger.merged = session->tally.merged;
-        session->ledger.pending = session->ledger.received - session->ledger.answered - session->ledger.gone;
+        *ret = header->ledger;
+        ret->pending = session->n_in_flight;
+        ret->received = ret->answered + ret->gone + ret->pending;
+        ret->interrupted = interrupted(header, ret->received);
         if (session->eventlog)
-                eventlog_counts(session->eventlog, &session->ledger);
-        *ret = session->ledger;
+                eventlog_counts(session->eventlog, ret);
         pthread_mutex_unlock(&session->lock);
 }
 
@@ -27,7 +38,7 @@ int session_row(struct session *session, size_t index, struct event *ret) {
 
         pthread_mutex_lock(&session->lock);
         if (index < session->tally.n) {
-                *ret = *session->tally.rows[index];
+                *ret = session->tally.rows[index].event;
                 r = 0;
         }
         pthread_mutex_unlock(&session->lock);
@@ -64,8 +75,8 @@ uint64_t session_refused(struct session *session) {
                 pthread_mutex_lock(&session->lock);
                 n = session->tally.n;
                 for (size_t looked = 0; at < n && looked < LOOK_ROWS; looked++, at++)
-                        if (is_refused(session->tally.rows[at], session->options.mode))
-                                refused += session->tally.rows[at]->count;
+                        if (is_refused(&session->tally.rows[at].event, session->options.mode))
+                                refused += session->tally.rows[at].event.count;
                 pthread_mutex_unlock(&session->lock);
         } while (at < n);
         return refused;
@@ -107,6 +118,8 @@ int session_stream(struct session *session, size_t bytes) {
 void session_keep(struct session *session, const struct event *event) {
         size_t mark = session->stream.n;
 
+        session->journal->header->stream_kept++;
+
         session->stream.limit = session->stream_bytes;
         /* A record is kept whole or not at all. */
         if (event_file_put_event(&session->stream, event) == 0)
@@ -121,6 +134,7 @@ int session_take_stream(struct session *session, struct buf *to, uint64_t *ret_l
         int r;
 
         pthread_mutex_lock(&session->lock);
+        session->journal->header->stream_taken = session->journal->header->stream_kept;
         *ret_lost = session->stream_lost;
         session->stream_lost = 0;
         taken = session->stream;

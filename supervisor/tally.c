@@ -12,19 +12,14 @@
 
 #include "base/error.h"
 
-void tally_init(struct tally *tally) {
-        *tally = (struct tally){ 0 };
+void tally_init(struct tally *tally, struct tally_row *rows) {
+        *tally = (struct tally){ .rows = rows };
 }
 
 void tally_deinit(struct tally *tally) {
-        for (size_t i = 0; i < tally->n; i++)
-                free(tally->rows[i]);
-        free(tally->rows);
-        free(tally->taken);
         free(tally->slots);
         free(tally->hashes);
-        free(tally->keys);
-        tally_init(tally);
+        tally_init(tally, NULL);
 }
 
 static uint64_t key_hash(const struct tally_key *key) {
@@ -39,46 +34,35 @@ static uint64_t key_hash(const struct tally_key *key) {
         return hash;
 }
 
-static int grow(struct tally *tally) {
-        size_t size = tally->size ? tally->size * 2 : 64, n_slots = size * 2;
-        struct event **rows = realloc(tally->rows, size * sizeof(*rows));
-        uint64_t *hashes, *taken;
-        struct tally_key *keys;
+static void index_row(struct tally *tally, size_t i) {
+        size_t at = tally->hashes[i] & (tally->n_slots - 1);
+
+        while (tally->slots[at])
+                at = (at + 1) & (tally->n_slots - 1);
+        tally->slots[at] = (uint32_t)i + 1;
+}
+
+static int resize(struct tally *tally, size_t size) {
+        size_t n_slots = size * 2;
+        uint64_t *hashes = realloc(tally->hashes, size * sizeof(*hashes));
         uint32_t *slots;
 
-        if (!rows)
-                return error_origin(-ENOMEM);
-        tally->rows = rows;
-        taken = realloc(tally->taken, size * sizeof(*taken));
-        if (!taken)
-                return error_origin(-ENOMEM);
-        tally->taken = taken;
-        hashes = realloc(tally->hashes, size * sizeof(*hashes));
         if (!hashes)
                 return error_origin(-ENOMEM);
         tally->hashes = hashes;
-        keys = realloc(tally->keys, size * sizeof(*keys));
-        if (!keys)
-                return error_origin(-ENOMEM);
-        tally->keys = keys;
         slots = calloc(n_slots, sizeof(*slots));
         if (!slots)
                 return error_origin(-ENOMEM);
-        for (size_t i = 0; i < tally->n; i++) {
-                size_t at = tally->hashes[i] & (n_slots - 1);
-
-                while (slots[at])
-                        at = (at + 1) & (n_slots - 1);
-                slots[at] = (uint32_t)i + 1;
-        }
         free(tally->slots);
         tally->slots = slots;
         tally->n_slots = n_slots;
         tally->size = size;
+        for (size_t i = 0; i < tally->n; i++)
+                index_row(tally, i);
         return 0;
 }
 
-static struct event *lookup(const struct tally *tally, const struct tally_key *key, uint64_t hash) {
+static struct tally_row *lookup(const struct tally *tally, const struct tally_key *key, uint64_t hash) {
         size_t at;
 
         if (tally->n_slots == 0)
@@ -86,38 +70,48 @@ static struct event *lookup(const struct tally *tally, const struct tally_key *k
         for (at = hash & (tally->n_slots - 1); tally->slots[at]; at = (at + 1) & (tally->n_slots - 1)) {
                 uint32_t i = tally->slots[at] - 1;
 
-                if (tally->hashes[i] == hash && memcmp(&tally->keys[i], key, sizeof(*key)) == 0)
-                        return tally->rows[i];
+                if (tally->hashes[i] == hash && memcmp(&tally->rows[i].key, key, sizeof(*key)) == 0)
+                        return &tally->rows[i];
         }
         return NULL;
 }
 
-static int insert(struct tally *tally, const struct tally_key *key, uint64_t hash, struct event **ret_row) {
-        struct event *row;
-        size_t at;
+static int insert(struct tally *tally, const struct tally_key *key, uint64_t hash,
+                  struct tally_row **ret_row) {
+        struct tally_row *row = &tally->rows[tally->n];
         int r;
 
         if (tally->n == tally->size) {
-                r = grow(tally);
+                r = resize(tally, tally->size ? tally->size * 2 : 64);
                 if (r)
                         return error_trace(r);
         }
-        row = calloc(1, sizeof(*row));
-        if (!row)
-                return error_origin(-ENOMEM);
-        at = hash & (tally->n_slots - 1);
-        while (tally->slots[at])
-                at = (at + 1) & (tally->n_slots - 1);
-        tally->rows[tally->n] = row;
-        tally->taken[tally->n] = 0;
+        memset(row, 0, sizeof(*row));
+        row->key = *key;
         tally->hashes[tally->n] = hash;
-        tally->keys[tally->n] = *key;
-        tally->slots[at] = (uint32_t)++tally->n;
+        index_row(tally, tally->n++);
         *ret_row = row;
         return TALLY_E_NEW;
 }
 
-int tally_find(struct tally *tally, const struct tally_key *key, struct event **ret_row) {
+int tally_adopt(struct tally *tally, size_t n) {
+        size_t size = 64;
+
+        if (n == 0)
+                return 0;
+        while (size < n)
+                size *= 2;
+        tally->n = 0;
+        if (resize(tally, size))
+                return error_origin(-ENOMEM);
+        for (; tally->n < n; tally->n++) {
+                tally->hashes[tally->n] = key_hash(&tally->rows[tally->n].key);
+                index_row(tally, tally->n);
+        }
+        return 0;
+}
+
+int tally_find(struct tally *tally, const struct tally_key *key, struct tally_row **ret_row) {
         struct tally_key folded = *key;
         uint64_t hash = key_hash(key);
 
@@ -145,7 +139,7 @@ int tally_find(struct tally *tally, const struct tally_key *key, struct event **
                 if (tally->n < limit) {
                         r = insert(tally, &folded, hash, ret_row);
                         if (r == TALLY_E_NEW)
-                                (*ret_row)->flags = EVENT_MERGED_ARGS;
+                                (*ret_row)->event.flags = EVENT_MERGED_ARGS;
                         return error_trace(r);
                 }
         }
@@ -153,14 +147,13 @@ int tally_find(struct tally *tally, const struct tally_key *key, struct event **
 }
 
 bool tally_take(struct tally *tally, size_t index, struct event *ret, bool *ret_new) {
-        const struct event *row = tally->rows[index];
-        uint64_t taken = tally->taken[index];
+        struct tally_row *row = &tally->rows[index];
 
-        if (row->count == taken)
+        if (row->event.count == row->taken)
                 return false;
-        *ret = *row;
-        ret->count = row->count - taken;
-        *ret_new = taken == 0;
-        tally->taken[index] = row->count;
+        *ret = row->event;
+        ret->count = row->event.count - row->taken;
+        *ret_new = row->taken == 0;
+        row->taken = row->event.count;
         return true;
 }

@@ -32,25 +32,32 @@ struct tally_key {
         char rule[EVENT_RULE_MAX];   /* of a policy; padded with NULs */
 };
 
+struct tally_row {
+        struct tally_key key;
+        uint64_t taken;     /* the count that tally_take() has given out */
+        struct event event; /* with the count */
+};
+
 struct tally {
-        struct event **rows; /* owned, in order of first appearance */
-        uint64_t *taken;     /* of each: the count that tally_take() has given out */
-        size_t n, size;
-        uint32_t *slots; /* open addressing over hashes; index into rows + 1 */
+        struct tally_row *rows; /* borrowed; room for TALLY_ROWS_MAX; in order of first appearance */
+        size_t n;
+        size_t size;     /* of hashes */
+        uint32_t *slots; /* owned; open addressing over hashes: index into rows + 1 */
         uint64_t *hashes;
-        struct tally_key *keys;
         size_t n_slots;
         uint64_t merged; /* calls whose class was folded */
 };
 
-void tally_init(struct tally *tally);
+void tally_init(struct tally *tally, struct tally_row *rows);
 void tally_deinit(struct tally *tally);
+/* The first n rows are there already. 0 or -ENOMEM. */
+int tally_adopt(struct tally *tally, size_t n);
 
 /*
  * Finds or makes the row of key. 0: *ret_row is a row seen before. TALLY_E_NEW: *ret_row is new and zeroed
- * but for count 0. TALLY_E_FULL, or -ENOMEM: nothing. The caller counts.
+ * but for key and count 0. TALLY_E_FULL, or -ENOMEM: nothing. The caller counts.
  */
-int tally_find(struct tally *tally, const struct tally_key *key, struct event **ret_row);
+int tally_find(struct tally *tally, const struct tally_key *key, struct tally_row **ret_row);
 
 /* Row number index, with as much of its count as was not yet taken; that is taken now. False: nothing is
  * new. *ret_new: it was never taken before. */

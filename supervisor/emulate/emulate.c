@@ -14,6 +14,7 @@
 #include "supervisor/emulate/root.h"
 #include "supervisor/emulate/system.h"
 #include "supervisor/emulate/trees.h"
+#include "supervisor/emulate/repeatable.h"
 #include "supervisor/session.h"
 
 /* Whatever a performer does, and nothing else. */
@@ -81,11 +82,20 @@ void *emulation_state_of(struct call *call, const char *name) {
         return session_emulation_state(call->session, name, NULL);
 }
 
+/* What is done for a task is written down before: a successor must know whether it may be done again. */
+static void perform_begin(struct call *call) {
+        call->event.flags |= EVENT_PERFORMED;
+        if (!call->slot)
+                return;
+        call->slot->flags = repeatable(call) ? JOURNAL_REPEATABLE : 0;
+        journal_turn(call->slot, JOURNAL_PERFORMING);
+}
+
 static int perform(struct call *call) {
         const struct emulator *performer = performer_of(call->name);
 
         if (performer) {
-                call->event.flags |= EVENT_PERFORMED;
+                perform_begin(call);
                 return performer->run(call);
         }
         /* Nobody can carry it out. What an advisory rule let pass goes on; an argument from memory may not.
@@ -100,7 +110,7 @@ static int emulate_as(struct call *call, const struct policy_rule *rule) {
                 return perform(call);
         for (const struct emulator *row = emulation->rows; row->call; row++)
                 if (strcmp(row->call, call->name) == 0) {
-                        call->event.flags |= EVENT_PERFORMED;
+                        perform_begin(call);
                         return row->run(call);
                 }
         return perform(call);

@@ -155,6 +155,8 @@ static int send_stream(const struct sending *sending, int extra_flags, long *ret
                 if (r || sent < 0)
                         break;
                 done += (uint64_t)sent;
+                if (strcmp(sending->call->name, "sendmmsg") != 0)
+                        call_sent(sending->call, done);
                 if ((size_t)sent < piece || zero_copy)
                         break;
         } while (done < n && !sending->call->kicked);

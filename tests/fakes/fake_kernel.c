@@ -18,7 +18,7 @@ static bool fake_is_listener(void *data, int fd) {
         return fd >= 0;
 }
 
-static int fake_receive(void *data, int listener, struct seccomp_notif *ret_notif) {
+static int fake_receive(void *data, int listener, union kernel_notif *ret_notif) {
         struct fake_kernel *fake = data;
         struct fake_call *call;
         int r = fake->receive_error;
@@ -32,7 +32,7 @@ static int fake_receive(void *data, int listener, struct seccomp_notif *ret_noti
         call = &fake->calls[fake->next++];
         if (call->fate == FAKE_ABORTED)
                 return -ENOENT;
-        *ret_notif = call->notif;
+        ret_notif->notif = call->notif;
         return 0;
 }
 
@@ -69,13 +69,19 @@ static int fake_confirm(void *data, int listener, uint64_t id) {
         struct fake_call *call = find(fake, id);
 
         fake->n_confirms++;
-        return !call || call->fate == FAKE_GONE_AT_CONFIRM ? -ENOENT : 0;
+        return !call || call->answered || call->fate == FAKE_ABORTED || call->fate == FAKE_GONE_AT_CONFIRM
+                       ? -ENOENT
+                       : 0;
 }
 
 static int fake_peek(void *data, int listener) {
         struct fake_kernel *fake = data;
+        int seen = fake->next == fake->n_calls ? POLLHUP : POLLIN;
 
-        return fake->next == fake->n_calls ? POLLHUP : POLLIN;
+        for (size_t i = 0; i < fake->next && !(seen & POLLOUT); i++)
+                if (fake->calls[i].fate == FAKE_LIVES && !fake->calls[i].answered)
+                        seen |= POLLOUT;
+        return seen;
 }
 
 static int fake_sync_wake_up(void *data, int listener) {
@@ -286,4 +292,12 @@ struct fake_call *fake_kernel_call(struct fake_kernel *fake, uint32_t tid, uint3
                 memcpy(call->notif.data.args, args, sizeof(call->notif.data.args));
         call->fate = fate;
         return call;
+}
+
+int fake_kernel_receive(struct fake_kernel *fake, struct seccomp_notif *ret) {
+        union kernel_notif buffer = { 0 };
+        int r = fake->kernel.receive(fake->kernel.data, -1, &buffer);
+
+        *ret = buffer.notif;
+        return r;
 }

@@ -71,3 +71,5 @@ void fake_kernel_deinit(struct fake_kernel *fake);
 /* Adds a call; ids go up by one each, aborted calls included. */
 struct fake_call *fake_kernel_call(struct fake_kernel *fake, uint32_t tid, uint32_t arch, int nr,
                                    const uint64_t args[6], enum fake_fate fate);
+/* kernel.receive() into a struct of ours. */
+int fake_kernel_receive(struct fake_kernel *fake, struct seccomp_notif *ret);

@@ -22,7 +22,7 @@ static void begin(enum fake_fate fate) {
         fake_kernel_init(&fake);
         fake_kernel_call(&fake, 800, AUDIT_ARCH_I386, 102, NULL, fate);
         call_init(&call, NULL, &fake.kernel, -1);
-        cr_assert_eq(fake.kernel.receive(&fake, -1, &call.notif), 0);
+        cr_assert_eq(fake_kernel_receive(&fake, &call.notif), 0);
         call.tid = call.notif.pid;
         call.arch = arch_by_audit(AUDIT_ARCH_I386);
 }

@@ -97,7 +97,7 @@ static const char *fact_of(const char *name, uint32_t audit, const uint64_t args
         call_deinit(&call);
         fake_kernel_call(&fake, TASK, audit, 1, args, FAKE_LIVES);
         call_init(&call, session, &fake.kernel, -1);
-        cr_assert_eq(fake.kernel.receive(&fake, -1, &call.notif), 0);
+        cr_assert_eq(fake_kernel_receive(&fake, &call.notif), 0);
         call.tid = TASK;
         call.arch = arch;
         call.name = name;

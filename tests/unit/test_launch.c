@@ -61,14 +61,16 @@ static size_t serve(int listener, int *ret_nrs, size_t max) {
         cr_assert_eq(kernel_linux(&kernel), 0);
         for (;;) {
                 struct pollfd pollfd = { .fd = listener, .events = POLLIN };
-                struct seccomp_notif notif;
+                union kernel_notif buffer = { 0 };
                 struct seccomp_notif_resp response;
+                struct seccomp_notif notif;
 
                 cr_assert_geq(poll(&pollfd, 1, 20000), 1);
                 if (pollfd.revents & POLLHUP)
                         return n;
-                if (kernel.receive(NULL, listener, &notif) != 0)
+                if (kernel.receive(NULL, listener, &buffer) != 0)
                         continue;
+                notif = buffer.notif;
                 if (n < max)
                         ret_nrs[n] = notif.data.nr;
                 n++;

@@ -324,14 +324,16 @@ BOTH(mounts, a_supervisor_sees_through) {
         launch_go(&launch);
         for (;; n++) {
                 struct pollfd pollfd = { .fd = launch.listener_fd, .events = POLLIN };
-                struct seccomp_notif notif;
+                union kernel_notif buffer = { 0 };
                 struct seccomp_notif_resp response;
+                struct seccomp_notif notif;
 
                 cr_assert_geq(poll(&pollfd, 1, 20000), 1);
                 if (pollfd.revents & POLLHUP)
                         break;
-                if (kernel.receive(NULL, launch.listener_fd, &notif) != 0)
+                if (kernel.receive(NULL, launch.listener_fd, &buffer) != 0)
                         continue;
+                notif = buffer.notif;
                 if (n == 0) {
                         cr_assert_eq(notif.data.nr, SYS_execve);
                         cr_assert_gt(kernel.read_memory(NULL, notif.pid, notif.data.args[0], path, 8), 0);

@@ -42,7 +42,7 @@ static bool is_listener(void *data, int fd) {
         return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode);
 }
 
-static int receive(void *data, int listener, struct seccomp_notif *ret_notif) {
+static int receive(void *data, int listener, union kernel_notif *ret_notif) {
         (void)data, (void)listener, (void)ret_notif;
         usleep(1000);
         return -EINTR;

@@ -95,7 +95,7 @@ ParameterizedTest(struct row *row, restart, rows) {
         fake.syscall = syscall_text;
         memcpy(before, fake.memory, sizeof(before));
         fake_kernel_call(&fake, 7, AUDIT_ARCH_X86_64, SYS_rt_sigreturn, NULL, row->fate);
-        fake.kernel.receive(&fake, 0, &notif);
+        fake_kernel_receive(&fake, &notif);
 
         cr_assert_eq(restart_interrupted(&fake.kernel, 0, notif.id, 7), row->restarted);
         if (row->restarted) {

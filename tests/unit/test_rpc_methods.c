@@ -46,7 +46,7 @@ static atomic_bool may, drained;
 static int ends[2]; /* of the sessions: readable: the last task is gone */
 
 /* Delivers what there is, then waits for the end as the real one does. */
-static int receive(void *data, int listener, struct seccomp_notif *ret_notif) {
+static int receive(void *data, int listener, union kernel_notif *ret_notif) {
         struct pollfd end = { .fd = listener, .events = POLLIN };
 
         if (fake.next < fake.n_calls)

@@ -2,23 +2,28 @@
 
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "supervisor/tally.h"
 
 static struct tally tally;
+static struct tally_row *rows;
 
 static void setup(void) {
-        tally_init(&tally);
+        rows = calloc(TALLY_ROWS_MAX, sizeof(*rows));
+        tally_init(&tally, rows);
 }
 
 static void teardown(void) {
         tally_deinit(&tally);
+        free(rows);
 }
 
 TestSuite(tally, .init = setup, .fini = teardown);
 
 static int count(const char *comm, uint32_t nr, uint64_t arg, struct event **ret) {
+        struct tally_row *row;
         struct tally_key key;
         int r;
 
@@ -26,7 +31,8 @@ static int count(const char *comm, uint32_t nr, uint64_t arg, struct event **ret
         strncpy(key.comm, comm, sizeof(key.comm) - 1);
         key.nr = nr;
         key.args[0] = arg;
-        r = tally_find(&tally, &key, ret);
+        r = tally_find(&tally, &key, &row);
+        *ret = row ? &row->event : NULL;
         if (*ret)
                 (*ret)->count++;
         return r;
@@ -52,7 +58,7 @@ Test(tally, growing_keeps_every_row) {
                 for (uint32_t i = 0; i < 10000; i++)
                         cr_assert_eq(count("sh", i, 0, &row), round ? 0 : TALLY_E_NEW);
         for (size_t i = 0; i < tally.n; i++)
-                cr_assert_eq(tally.rows[i]->count, 2);
+                cr_assert_eq(tally.rows[i].event.count, 2);
 }
 
 Test(tally, too_many_argument_classes_are_folded_not_lost) {
@@ -64,7 +70,7 @@ Test(tally, too_many_argument_classes_are_folded_not_lost) {
         cr_assert_leq(tally.n, TALLY_ROWS + 1);
         cr_assert_eq(row->flags, EVENT_MERGED_ARGS);
         for (size_t i = 0; i < tally.n; i++)
-                total += tally.rows[i]->count;
+                total += tally.rows[i].event.count;
         cr_assert_eq(total, 3 * TALLY_ROWS);
         cr_assert_eq(tally.merged, 2 * TALLY_ROWS);
 }
@@ -83,4 +89,19 @@ Test(tally, too_many_names_are_folded_then_calls_are_refused_a_row) {
                 full += count("flood", 1000 + i, 0, &row) == TALLY_E_FULL;
         cr_assert_gt(full, 0);
         cr_assert_eq(tally.n, TALLY_ROWS_MAX);
+}
+
+Test(tally, rows_that_are_there_are_found_again) {
+        struct event *row;
+
+        for (uint32_t i = 0; i < 1000; i++)
+                cr_assert_eq(count("sh", i, 0, &row), TALLY_E_NEW);
+        tally_deinit(&tally);
+        tally_init(&tally, rows);
+        cr_assert_eq(tally_adopt(&tally, 1000), 0);
+        for (uint32_t i = 0; i < 1000; i++)
+                cr_assert_eq(count("sh", i, 0, &row), 0);
+        cr_assert_eq(count("sh", 1000, 0, &row), TALLY_E_NEW);
+        for (size_t i = 0; i < 1000; i++)
+                cr_assert_eq(tally.rows[i].event.count, 2);
 }

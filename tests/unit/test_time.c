@@ -108,7 +108,7 @@ static int run_as(uint32_t arch, const char *name, uint64_t a0, uint64_t a1, uin
         call.answer.fd = -1;
         call.view = (struct view)VIEW_INIT;
         memcpy(call.args, args, sizeof(args));
-        cr_assert_eq(fake.kernel.receive(&fake, 0, &call.notif), 0);
+        cr_assert_eq(fake_kernel_receive(&fake, &call.notif), 0);
         cr_assert_eq(call.notif.id, delivered->notif.id);
         for (const struct emulator *row = emulate_time.rows; row->call; row++)
                 if (strcmp(row->call, name) == 0)

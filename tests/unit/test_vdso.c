@@ -296,7 +296,7 @@ static void prepare(struct call *call) {
         memset(call, 0, sizeof(*call));
         call->kernel = &fake.kernel;
         call->tid = 812;
-        cr_assert_eq(fake.kernel.receive(&fake, 0, &call->notif), 0);
+        cr_assert_eq(fake_kernel_receive(&fake, &call->notif), 0);
         cr_assert_eq(call->notif.id, delivered->notif.id);
 }
 

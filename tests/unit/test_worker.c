@@ -47,7 +47,7 @@ static struct call make_call(enum fake_fate fate) {
 
         fake_kernel_call(&fake, 800, 0xc000003e, 0, NULL, fate);
         call_init(&call, NULL, &fake.kernel, -1);
-        cr_assert_eq(fake.kernel.receive(&fake, -1, &call.notif), 0);
+        cr_assert_eq(fake_kernel_receive(&fake, &call.notif), 0);
         call.tid = call.notif.pid;
         return call;
 }
