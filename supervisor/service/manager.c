@@ -13,7 +13,6 @@
 #include <string.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
-#include <unistd.h>
 
 #define WATCHDOG_LEAST_MS 100
 
@@ -57,7 +56,7 @@ int manager_take_next(const char *prefix, char *ret_name, size_t size) {
 }
 
 void manager_ready(const char *status) {
-        sd_notifyf(0, "READY=1\nSTATUS=%s\nMAINPID=%d", status, (int)getpid());
+        sd_notifyf(0, "READY=1\nSTATUS=%s", status);
 }
 
 void manager_reloading(void) {
