@@ -137,6 +137,7 @@ static void call_account(struct session *session, struct call *call) {
         struct journal_header *header = session->journal->header;
         uint64_t id = call->notif.id;
 
+        meter_count(&session->meter, METER_RECEIVED, 1);
         if (call->recovered)
                 return;
         session->n_in_flight++;
@@ -150,8 +151,11 @@ static void call_account(struct session *session, struct call *call) {
                 return;
         }
         /* Ids go up by one per notification of a filter: a gap is calls that a signal took back unseen. */
-        if (id - header->last_id > 1)
+        if (id - header->last_id > 1) {
                 session->last_gap_ns = session->kernel->now(session->kernel->data);
+                if (id - header->last_id < UINT32_MAX)
+                        meter_count(&session->meter, METER_INTERRUPTED, id - header->last_id - 1);
+        }
         header->last_id = id;
 }
 
@@ -401,6 +405,16 @@ static void call_prepare(struct session *session, struct call *call) {
         journal_prepare(session->journal, call->slot, &record);
 }
 
+static void call_measure(struct session *session, const struct call *call) {
+        uint64_t now_ns = session->kernel->now(session->kernel->data);
+
+        /* Should the clock have been set back meanwhile, it took no time. */
+        meter_note(&session->meter, session->options.mode, &call->event,
+                   now_ns > call->event.last_ns ? now_ns - call->event.last_ns : 0);
+        if (!call->row)
+                meter_count(&session->meter, METER_DROPPED, 1);
+}
+
 static void call_record(struct session *session, struct call *call) {
         if (session->eventlog)
                 eventlog_append(session->eventlog, &call->event);
@@ -432,6 +446,7 @@ static int call_finish(struct session *session, struct call *call) {
         r = call_answer(session, call);
         if (r)
                 call->n_errors++;
+        call_measure(session, call);
         call_record(session, call);
         return error_trace(r);
 }

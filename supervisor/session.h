@@ -23,6 +23,7 @@
 #include "supervisor/eventlog.h"
 #include "supervisor/journal.h"
 #include "supervisor/kernel.h"
+#include "supervisor/meter.h"
 #include "supervisor/stage.h"
 #include "supervisor/tally.h"
 #include "supervisor/tasks.h"
@@ -62,6 +63,7 @@ struct session {
         struct session_options options;
         struct filter filter;
         char *label;
+        struct meter meter; /* written under the lock, read without */
 
         pthread_mutex_t lock;    /* guards all below */
         struct journal *journal; /* owned; ledger, rows, calls in flight */

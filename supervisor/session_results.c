@@ -127,6 +127,7 @@ void session_keep(struct session *session, const struct event *event) {
         session->stream.n = mark;
         session->stream.error = 0;
         session->stream_lost++;
+        meter_count(&session->meter, METER_UNSTREAMED, 1);
 }
 
 int session_take_stream(struct session *session, struct buf *to, uint64_t *ret_lost) {

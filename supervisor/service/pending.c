@@ -10,8 +10,6 @@
 
 #include "supervisor/service/config.h"
 #include "supervisor/service/keeper.h"
-#include "supervisor/service/metrics.h"
-#include "supervisor/service/publisher.h"
 
 /* ---- CRASH ---- */
 int keeper_new(const struct config *config, struct keeper **ret) {
@@ -38,13 +36,4 @@ int keeper_main(int fd, const char *path, uint64_t wait_ns) {
 }
 int keeper_replace(const struct config *config) {
         return -ENOSYS;
-}
-
-/* ---- FORWARD ---- */
-int metrics_new(const struct metrics_options *options, struct metrics **ret) {
-        *ret = NULL;
-        return 0;
-}
-struct metrics *metrics_free(struct metrics *metrics) {
-        return NULL;
 }

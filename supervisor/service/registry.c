@@ -36,6 +36,7 @@ struct entry {
         bool ended;
         bool keep_listener; /* a successor goes on with it */
         bool published;
+        struct metered metered; /* under the registry's lock */
 };
 
 struct registry {
@@ -45,6 +46,7 @@ struct registry {
         struct registered *first, *last;
         uint64_t next_number;
         struct registry_counts past; /* sessions that were forgotten, and what was turned away */
+        struct totals totals;        /* the same, for metrics */
         size_t n_alive, n_ended;
 
         int hangups_fd; /* see on_hangups() */
@@ -100,6 +102,7 @@ static void forget(struct registry *registry, struct entry *entry) {
         if (registry->last == &entry->registered)
                 registry->last = before;
         add_ledger(&registry->past.ledger, &ledger);
+        totals_forget(&registry->totals, &entry->metered);
         registry->n_ended--;
         pthread_mutex_unlock(&registry->lock);
         entry_free(entry);
@@ -185,6 +188,7 @@ static void end(struct registry *registry, struct entry *entry) {
         pthread_mutex_lock(&registry->lock);
         registry->n_alive--;
         registry->n_ended++;
+        totals_end(&entry->metered);
         pthread_mutex_unlock(&registry->lock);
         /* What is handed over has not ended for those who read about it. */
         if (registry->options.publisher && registered->ending != ENDING_HANDED_OVER)
@@ -341,6 +345,8 @@ static void append(struct registry *registry, struct entry *entry) {
         registry->last = registered;
         registry->past.sessions++;
         registry->n_alive++;
+        totals_begin(&registry->totals, &entry->metered, &registered->session->meter, registered->mode,
+                     registered->profile);
         pthread_mutex_unlock(&registry->lock);
 }
 
@@ -375,6 +381,18 @@ static void withdraw(struct registry *registry, struct entry *entry) {
         forget(registry, entry);
 }
 
+static void note_refused(struct registry *registry, int r) {
+        enum totals_refusal why = r == REGISTRY_E_LIMIT     ? TOTALS_REFUSED_LIMIT
+                                  : r == REGISTRY_E_REFUSED ? TOTALS_REFUSED_RULE
+                                  : r == REGISTRY_E_FOREIGN ? TOTALS_REFUSED_FOREIGN
+                                                            : TOTALS_REFUSED_TROUBLE;
+
+        pthread_mutex_lock(&registry->lock);
+        registry->past.refused++;
+        registry->totals.refused[why]++;
+        pthread_mutex_unlock(&registry->lock);
+}
+
 int registry_add(struct registry *registry, const struct registration *registration,
                  struct registered **ret) {
         struct entry *entry;
@@ -383,9 +401,7 @@ int registry_add(struct registry *registry, const struct registration *registrat
         if (r) {
                 fd_close(registration->listener_fd);
                 fd_close(registration->sink_fd);
-                pthread_mutex_lock(&registry->lock);
-                registry->past.refused++;
-                pthread_mutex_unlock(&registry->lock);
+                note_refused(registry, r);
                 return r;
         }
         entry = calloc(1, sizeof(*entry));
@@ -400,11 +416,7 @@ int registry_add(struct registry *registry, const struct registration *registrat
         if (r) {
                 if (entry)
                         entry_free(entry);
-                if (r == REGISTRY_E_REFUSED) {
-                        pthread_mutex_lock(&registry->lock);
-                        registry->past.refused++;
-                        pthread_mutex_unlock(&registry->lock);
-                }
+                note_refused(registry, r);
                 return error_trace(r);
         }
         append(registry, entry);
@@ -446,6 +458,12 @@ int registry_change(struct registry *registry, struct registered *registered,
         if (entry_of(registered)->ended)
                 return REGISTRY_E_UNKNOWN;
         r = enact_change(registered, assignment);
+        if (!r) {
+                pthread_mutex_lock(&registry->lock);
+                totals_change(&registry->totals, &entry_of(registered)->metered, registered->mode,
+                              registered->profile);
+                pthread_mutex_unlock(&registry->lock);
+        }
         if (!r && registry->options.publisher)
                 publisher_change(registry->options.publisher, registered);
         return error_trace(r);
@@ -512,6 +530,14 @@ void registry_counts(struct registry *registry, struct registry_counts *ret) {
                 session_ledger(at->session, &ledger);
                 add_ledger(&ret->ledger, &ledger);
         }
+        pthread_mutex_unlock(&registry->lock);
+}
+
+void registry_totals(struct registry *registry, struct totals *ret) {
+        pthread_mutex_lock(&registry->lock);
+        *ret = registry->totals;
+        for (struct registered *at = registry->first; at; at = at->next)
+                totals_add(ret, &entry_of(at)->metered);
         pthread_mutex_unlock(&registry->lock);
 }
 

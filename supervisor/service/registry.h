@@ -17,6 +17,7 @@
 #include "supervisor/receiver.h"
 #include "supervisor/service/config.h"
 #include "proto/labels.h"
+#include "supervisor/service/totals.h"
 #include "supervisor/session.h"
 
 enum {
@@ -138,3 +139,5 @@ struct registry_counts {
         struct ledger ledger;              /* of all, ended ones included */
 };
 void registry_counts(struct registry *registry, struct registry_counts *ret);
+/* The same for metrics, without waiting for any session; any thread. */
+void registry_totals(struct registry *registry, struct totals *ret);

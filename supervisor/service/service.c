@@ -369,6 +369,7 @@ static int open_metrics(struct service *service) {
                 .address = service->config->metrics,
                 .registry = service->registry,
                 .publisher = service->publisher,
+                .keeper = service->keeper != NULL,
                 .ready = is_ready,
                 .healthy = is_healthy,
                 .data = service,
