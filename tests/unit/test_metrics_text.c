@@ -61,7 +61,7 @@ static const char *const lines[] = {
         "callgate_events_lost_total{from=\"occurrences\"} 0",
         "callgate_sessions{mode=\"dry-run\"} 1",
         "callgate_sessions{mode=\"policy\"} 0",
-        "callgate_sessions_total 1",
+        "callgate_sessions_started_total 1",
         "callgate_sessions_refused_total{reason=\"limit\"} 0",
         "callgate_outlet_taken_total{outlet=\"forward\"} 9",
         "callgate_outlet_delivered_total{outlet=\"forward\"} 6",
