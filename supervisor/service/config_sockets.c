@@ -181,8 +181,10 @@ static void read_metrics(struct config_reader *reader, const json_t *value, void
                            reader_quote(text, shown, sizeof(shown)));
         else if (strncmp(text, "127.", 4) != 0 && strncmp(text, "[::1]:", 6) != 0 &&
                  strncmp(text, "localhost:", 10) != 0)
-                config_warn(reader, "open-metrics",
-                            "whoever reaches %s learns which programs run here; an address of this machine "
+                config_bad(reader,
+                           "%s is not an address of this machine alone, and whoever reaches it would learn "
+                           "which programs run here; write 127.0.0.1, [::1] or \"unix:/path\"",
+                           reader_quote(text, shown, sizeof(shown))); an address of this machine "
                             "alone is 127.0.0.1",
                             reader_quote(text, shown, sizeof(shown)));
 }

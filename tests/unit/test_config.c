@@ -247,6 +247,8 @@ Test(config, says_what_is_wrong_and_where) {
                   "sockets.agent.group", 1, 38 },
                 { "sockets: { agent: /x, control: /x }", "path of two", "", 0, 0 },
                 { "sockets: { metrics: 9464 }", "is not an address", "sockets.metrics", 1, 21 },
+                { "sockets: { metrics: \"0.0.0.0:9464\" }", "of this machine alone", "sockets.metrics", 1,
+                  21 },
                 { "sockets: { metrics: \"127.0.0.1:99999\" }", "is not an address", "sockets.metrics", 1,
                   21 },
                 { "events: { outlets: [ { file: {} } ] }", "lacks \"path\"", "events.outlets[0].file", 1,
@@ -297,7 +299,6 @@ Test(config, warns_of_what_is_doubtful) {
                 { "sessions: [ { match: { pod: x }, mode: dry-run, profile: no-such } ]", "no-profile" },
                 { "sessions: [ { match: { pod: x }, mode: record, profile: x } ]", "idle-profile" },
                 { "sessions: [ { match: { pod: x }, mode: record, trust: metadata } ]", "idle-trust" },
-                { "sockets: { metrics: \"0.0.0.0:9464\" }", "open-metrics" },
                 { "sockets: { agent: \"@callgate\" }", "abstract-socket" },
         };
 
