@@ -184,9 +184,7 @@ static void read_metrics(struct config_reader *reader, const json_t *value, void
                 config_bad(reader,
                            "%s is not an address of this machine alone, and whoever reaches it would learn "
                            "which programs run here; write 127.0.0.1, [::1] or \"unix:/path\"",
-                           reader_quote(text, shown, sizeof(shown))); an address of this machine "
-                            "alone is 127.0.0.1",
-                            reader_quote(text, shown, sizeof(shown)));
+                           reader_quote(text, shown, sizeof(shown)));
 }
 
 static const struct config_key socket_rows[] = {
