@@ -39,7 +39,7 @@ struct forward {
         struct outlet outlet;
         uv_loop_t *loop;
         char *tag; /* owned */
-        bool acknowledge, only_refusals;
+        bool acknowledge;
         size_t chunk_bytes;
         uint64_t flush_ms, ack_ms;
 
@@ -63,6 +63,7 @@ struct forward {
 
         uint64_t taken, delivered, dropped;
         char trouble[192]; /* with the receiver; empty: none */
+        struct outlet_health health;
 
         uv_timer_t linger;
         uint64_t linger_until_ms;
@@ -142,11 +143,8 @@ static void note_node(struct forward *forward, const struct publication *publica
 
 static void forward_take(struct outlet *outlet, const struct publication *publication) {
         struct forward *forward = forward_of(outlet);
-        bool is_row = publication->kind == PUBLICATION_ROW || publication->kind == PUBLICATION_EVENT;
         size_t mark;
 
-        if (forward->only_refusals && is_row && publication->event->flags & EVENT_OBSERVED)
-                return;
         note_node(forward, publication);
         forward->taken++;
         if (!tell_hole(forward, publication->now_ns)) {
@@ -293,17 +291,6 @@ static uint64_t realtime_ns(void) {
         return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_usec * 1000u;
 }
 
-static void forward_flush(struct outlet *outlet) {
-        struct forward *forward = forward_of(outlet);
-
-        look_after_folder(forward);
-        tell_hole(forward, realtime_ns());
-        if (forward->n_entries > 0 && uv_now(forward->loop) - forward->since_ms >= forward->flush_ms)
-                seal(forward);
-        look_after_peer(forward);
-        pump(forward);
-}
-
 /* ---- what it says of itself ---- */
 
 static void forward_counts(const struct outlet *outlet, struct outlet_counts *ret) {
@@ -327,6 +314,29 @@ static void forward_counts(const struct outlet *outlet, struct outlet_counts *re
         else if (buffer->n_broken > 0)
                 snprintf(ret->problem, sizeof(ret->problem), "%llu broken chunk files, the last: %s",
                          (unsigned long long)buffer->n_broken, buffer->broken);
+}
+
+/* On standard error, when it changes. */
+static void tell_health(struct forward *forward) {
+        struct outlet_counts counts;
+
+        forward_counts(&forward->outlet, &counts);
+        if (counts.healthy)
+                outlet_well(&forward->health, forward->outlet.name);
+        else
+                outlet_ill(&forward->health, forward->outlet.name, "%s", counts.problem);
+}
+
+static void forward_flush(struct outlet *outlet) {
+        struct forward *forward = forward_of(outlet);
+
+        look_after_folder(forward);
+        tell_hole(forward, realtime_ns());
+        if (forward->n_entries > 0 && uv_now(forward->loop) - forward->since_ms >= forward->flush_ms)
+                seal(forward);
+        look_after_peer(forward);
+        pump(forward);
+        tell_health(forward);
 }
 
 /* ---- life ---- */
@@ -405,7 +415,6 @@ int outlet_forward_new(uv_loop_t *loop, const struct config_outlet *config, stru
                 return error_origin(-ENOMEM);
         forward->loop = loop;
         forward->acknowledge = config->acknowledge;
-        forward->only_refusals = config->only_refusals;
         forward->chunk_bytes = or_default(config->chunk_bytes, CHUNK_BYTES);
         if (forward->chunk_bytes > FORWARD_CHUNK_MAX / 2)
                 forward->chunk_bytes = FORWARD_CHUNK_MAX / 2;
