@@ -408,9 +408,11 @@ static void call_prepare(struct session *session, struct call *call) {
 static void call_measure(struct session *session, const struct call *call) {
         uint64_t now_ns = session->kernel->now(session->kernel->data);
 
-        /* Should the clock have been set back meanwhile, it took no time. */
+        uint64_t then_ns = call->event.last_ns;
+
+        /* Nobody knows since when, or the clock was set back meanwhile: it took no time. */
         meter_note(&session->meter, session->options.mode, &call->event,
-                   now_ns > call->event.last_ns ? now_ns - call->event.last_ns : 0);
+                   then_ns > 0 && now_ns > then_ns ? now_ns - then_ns : 0);
         if (!call->row)
                 meter_count(&session->meter, METER_DROPPED, 1);
 }
@@ -622,6 +624,7 @@ static void answer_orphan(struct session *session, uint64_t id) {
         record.ledger.dropped++;
         journal_prepare(session->journal, call.slot, &record);
         call_answer(session, &call);
+        call_measure(session, &call);
         journal_settle(session->journal, call.slot, call.gone);
         session->n_in_flight--;
         pthread_mutex_unlock(&session->lock);
