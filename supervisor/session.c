@@ -407,7 +407,6 @@ static void call_prepare(struct session *session, struct call *call) {
 
 static void call_measure(struct session *session, const struct call *call) {
         uint64_t now_ns = session->kernel->now(session->kernel->data);
-
         uint64_t then_ns = call->event.last_ns;
 
         /* Nobody knows since when, or the clock was set back meanwhile: it took no time. */

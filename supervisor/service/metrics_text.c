@@ -109,7 +109,8 @@ static void put_sessions(struct buf *to, const struct totals *totals) {
         for (unsigned mode = WIRE_MODE_DRY_RUN; mode < METER_MODES; mode++)
                 labelled(to, "callgate_sessions", "mode", event_source_mode((enum wire_mode)mode),
                          totals->alive[mode]);
-        single(to, "callgate_sessions_started_total", "counter", "Sessions since the start.", totals->sessions);
+        single(to, "callgate_sessions_started_total", "counter", "Sessions since the start.",
+               totals->sessions);
         head(to, "callgate_sessions_refused_total", "counter", "Listeners that were turned away.");
         for (size_t i = 0; i < TOTALS_REFUSALS; i++)
                 labelled(to, "callgate_sessions_refused_total", "reason", totals_refusals[i],
