@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/cache.h"
@@ -24,6 +25,7 @@
 #include "cli/say.h"
 #include "cli/supervise.h"
 #include "cli/terminal.h"
+#include "policy/native/calls.h"
 #include "policy/native/compile.h"
 #include "policy/native/read.h"
 
@@ -234,11 +236,55 @@ static int find_state(struct policed *policed) {
         return policed->state ? 0 : say_trouble(error_origin(-ENOMEM), "--state");
 }
 
+/* Where the state is to be made; whether it can be is seen when it is opened. */
+static int check_state_folder(const struct policed *policed) {
+        const char *slash = strrchr(policed->state, '/');
+        char *folder =
+                strndup(policed->state, slash == policed->state ? 1 : (size_t)(slash - policed->state));
+        int r = 0;
+        struct stat st;
+
+        if (!folder)
+                return say_trouble(error_origin(-ENOMEM), "--state");
+        if (stat(folder, &st) < 0) {
+                say_error("--state %s: there is no folder %s (%s); make it first",
+                          policed->options->state_path, folder, strerror(errno));
+                r = EXIT_USAGE;
+        } else if (!S_ISDIR(st.st_mode)) {
+                say_error("--state %s: %s is not a folder; name a file in one", policed->options->state_path,
+                          folder);
+                r = EXIT_USAGE;
+        }
+        free(folder);
+        return r;
+}
+
+static bool keeps_state(const struct policy *policy) {
+        for (size_t i = 0; i < policy->n_rules; i++)
+                if (policy->rules[i].emulation && strcmp(policy->rules[i].emulation->name, "root") == 0)
+                        return true;
+        return false;
+}
+
+static int check_state(const struct policed *policed) {
+        if (!policed->state)
+                return 0;
+        if (!keeps_state(policed->policy))
+                return say_usage(
+                        "run",
+                        "--state %s: no rule of %s says 'emulate: root', so nothing would be kept; add "
+                        "one, or leave --state out",
+                        policed->options->state_path, policed->options->policy_path);
+        return check_state_folder(policed);
+}
+
 static int prepare(struct policed *policed) {
         int r = find_state(policed);
 
         if (!r)
                 r = read_policy(policed);
+        if (!r)
+                r = check_state(policed);
         if (!r)
                 r = keep_variables(policed);
         if (!r)

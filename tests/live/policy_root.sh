@@ -206,6 +206,17 @@ mkdir lost
 limited "$callgate" run -q --policy root.yaml --state lost/state -- rm -r lost 2>err
 same "a state that cannot be kept" 125 $? err
 has "a state that cannot be kept is said" err "lost/state: the state of pretended root cannot be kept"
+limited "$callgate" run -q --policy root.yaml --state none/state -- touch ran 2>err
+same "a state in a folder that is not there" 2 $? err
+has "a state in a folder that is not there is said" err "--state none/state: there is no folder $work/none"
+limited "$callgate" run -q --policy root.yaml --state root.yaml/state -- touch ran 2>err
+same "a state in a file" 2 $? err
+echo '{ "version": 1, "rules": [] }' >stateless.json
+limited "$callgate" run -q --policy stateless.json --state stateless -- touch ran 2>err
+same "a state that no rule keeps" 2 $? err
+has "a state that no rule keeps is said" err "no rule of stateless.json says 'emulate: root'"
+absent "a state that no rule keeps: is not made" stateless
+absent "a state that cannot be had runs nothing" ran
 echo nonsense >broken
 limited "$callgate" run -q --policy root.yaml --state "$work/broken" -- touch ran 2>err
 same "a broken state" 125 $? err
