@@ -79,7 +79,8 @@ static int note_line(struct scan *scan) {
 /* Every key and value passes here when it begins. */
 static int scan_value(struct scan *scan) {
         if (++scan->n_values > JSON_VALUES_MAX)
-                return complain(scan, "more than %llu values; no profile is that large", JSON_VALUES_MAX);
+                return complain(scan, "more than %llu values; a file with so many is not read",
+                                JSON_VALUES_MAX);
         if (scan->placed) {
                 int r = json_places_add(&scan->begins, &scan->n_begins, NULL, scan->line,
                                         (unsigned)(scan->at - scan->line_start) + 1);
@@ -406,7 +407,7 @@ static int read_document(const char *bytes, size_t n, bool placed, struct diags 
 
         document.line = 1;
         if (n > PROFILE_BYTES_MAX)
-                r = complain(&scan, "longer than %llu MiB; no profile is that large",
+                r = complain(&scan, "longer than %llu MiB; a file that long is not read",
                              PROFILE_BYTES_MAX >> 20);
         else if (n >= 3 && !memcmp(bytes, "\xef\xbb\xbf", 3))
                 r = complain(

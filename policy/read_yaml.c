@@ -293,7 +293,8 @@ static int read_documents(const char *bytes, size_t n, bool placed, struct diags
         int r;
 
         if (n > PROFILE_BYTES_MAX)
-                return yaml_complain(&yaml, &start, "longer than 16 MiB%s; no profile is that large", "");
+                return yaml_complain(&yaml, &start, "longer than 16 MiB%s; a file that long is not read",
+                                     "");
         if (too_many_directives(bytes, n))
                 return yaml_complain(&yaml, &start, "more than 64 directives (%s)",
                                      "lines that begin with %");

@@ -55,7 +55,8 @@ void yaml_forget_anchors(struct yaml *yaml) {
 /* Every value passes here, aliases with the number of values they stand for. */
 int yaml_count_values(struct yaml *yaml, size_t n, const yaml_mark_t *mark) {
         if (n > JSON_VALUES_MAX - yaml->n_values)
-                return yaml_complain(yaml, mark, "more than 131072 values%s; no profile is that large", "");
+                return yaml_complain(yaml, mark,
+                                     "more than 131072 values%s; a file with so many is not read", "");
         yaml->n_values += n;
         return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Parsers say what they expected. People want to know what they did: the few mistakes that most broken
- * profiles have in common are recognised from the text around the place. */
+/* Parsers say what they expected. People want to know what they did: the few mistakes that most broken files
+ * have in common are recognised from the text around the place. */
 
 #include "policy/syntax_hint.h"
 
@@ -44,7 +44,7 @@ const char *syntax_hint(const char *bytes, size_t n, unsigned line, unsigned col
         for (at = 0; at < n && is_space(bytes[at]);)
                 at++;
         if (at == n)
-                return "; the file is empty, a profile is an object with defaultAction and syscalls";
+                return "; the file is empty";
         end = start < n ? memchr(text, '\n', n - start) : NULL;
         length = end ? (size_t)(end - text) : n - start;
         if (holds(text, length, "{{") || holds(text, length, "{%"))

@@ -57,11 +57,15 @@ static void add_places(struct policy_reader *reader, const struct json_place *pl
 
 static void take_document(struct policy_reader *reader, struct json_document *document, json_t **ret) {
         struct policy_parts *parts = &reader->parts;
+        const char *wanted =
+                parts->alone ? "cases are a list" : "a policy is an object with the field \"rules\"";
 
-        if (!json_is_object(document->root) && !(reader->parts.alone && json_is_array(document->root))) {
-                policy_bad(reader, "%s; this is something else",
-                           reader->parts.alone ? "here stands a list of cases"
-                                               : "a policy is an object with the field \"rules\"");
+        if (!document->root) {
+                policy_bad(reader, "the file is empty; %s", wanted);
+                return;
+        }
+        if (!json_is_object(document->root) && !(parts->alone && json_is_array(document->root))) {
+                policy_bad(reader, "%s; this is something else", wanted);
                 return;
         }
         parts->n_values += count_values(document->root);

@@ -298,6 +298,8 @@ Test(native_read, mistakes_have_a_place) {
         } rows[] = {
                 { "rules: 5", 1, 8, "rules", "5 is not a list of rules" },
                 { "[]", 0, 0, "", "a policy is an object" },
+                { "", 0, 0, "", "the file is empty; a policy is an object" },
+                { "# nothing\n", 0, 0, "", "the file is empty; a policy is an object" },
                 { "a: 1\n---\nb: 2\n", 0, 0, "", "2 documents" },
                 { "version: 2", 1, 10, "version", "write 1" },
                 { "defalut: allow", 1, 10, "defalut", "did you mean default?" },
