@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # A policy with many rules under a program with many threads: all of them see the same lies, also in forked and vforked
-# children, in 32-bit programs, when the supervisor is short of descriptors, and when the
+# children, in 32-bit programs, with signals during waits, when the supervisor is short of descriptors, and when the
 # program is killed at any moment. The ledger balances whatever happens.
 
 network=own
@@ -60,6 +60,9 @@ for mixed in "${kinds[@]}"; do
   same "$what: a storm of signals" "0 " "$? $(head -c 2000 out)" err
   balances "$what: a storm of signals" err
 
+  LIMIT=240 under "$mixed" wait >out 2>err
+  same "$what: signals during waits" "0 " "$? $(head -c 2000 out)" err
+  balances "$what: signals during waits" err
 
   under "$mixed" fds 50 >out 2>err
   same "$what: descriptors" "0 " "$? $(head -c 2000 out)" err

@@ -4,11 +4,13 @@
  * Under a policy that lies about many things at once (tests/live/policy_threads.sh), every thread of every
  * process must see the same lies, whatever happens around it. Prints what was wrong, nothing otherwise.
  *
- * mixed work THREADS ROUNDS   all pretences, from threads that are not the first, from forked and vforked
- * children mixed wait SECONDS          calls that wait in the supervisor, interrupted by signals: handled,
- * restarted, stopped mixed endless THREADS       as work, until somebody kills it mixed fds ROUNDS
- * descriptors that come and go: none may be left over Option -l first: what fails for want of descriptors,
- * memory or workers is no mistake.
+ *   mixed work THREADS ROUNDS    all pretences, from many threads, forked and vforked children
+ *   mixed storm THREADS ROUNDS   as work, under signals that come faster than calls
+ *   mixed wait                   calls that wait in the supervisor, and signals, handled or not
+ *   mixed endless THREADS        as work, until somebody kills it
+ *   mixed fds ROUNDS             descriptors that come and go: none may be left over
+ *
+ * Option -l first: what fails for want of descriptors, memory or workers is no mistake.
  */
 
 #define _GNU_SOURCE
@@ -232,8 +234,9 @@ static void on_signal(int signal) {
 }
 
 struct waiter {
-        int restart, error, fd;
-        volatile int waiting;
+        int error, fd;
+        volatile pid_t tid;
+        volatile int over;
         pthread_t thread;
 };
 
@@ -241,79 +244,83 @@ struct waiter {
 static void *wait_for_fifo(void *data) {
         struct waiter *waiter = data;
 
-        waiter->waiting = 1;
+        waiter->tid = (pid_t)syscall(SYS_gettid);
         waiter->fd = open("fifo", O_RDONLY | O_CLOEXEC);
         waiter->error = waiter->fd < 0 ? errno : 0;
-        waiter->waiting = 2;
+        waiter->over = 1;
         return NULL;
 }
 
+/* In the open, and asleep; the kernel says which call that is. */
+static int is_waiting(const struct waiter *waiter) {
+        char path[64], word[64];
+
+        snprintf(path, sizeof(path), "/proc/self/task/%d/syscall", (int)waiter->tid);
+        if (waiter->tid == 0 || read_word(path, word, sizeof(word)) < 0)
+                return 0;
+        return word[0] >= '0' && word[0] <= '9' && (atoi(word) == SYS_openat || atoi(word) == SYS_open);
+}
+
+#define PATIENCE 60000 /* ms, which only a broken supervisor needs */
+
 static void start_waiter(struct waiter *waiter) {
+        int patience;
+
+        *waiter = (struct waiter){ 0 };
         pthread_create(&waiter->thread, NULL, wait_for_fifo, waiter);
-        while (waiter->waiting != 1)
+        for (patience = 0; patience < PATIENCE && !waiter->over && !is_waiting(waiter); patience++)
                 usleep(1000);
-        usleep(200000);
-        if (waiter->waiting != 1)
+        if (waiter->over || patience == PATIENCE)
                 wrong("the open of a FIFO did not wait: %s", strerror(waiter->error));
 }
 
+/* The other end, which stays until the wait is over, so that a wait that begins anew ends as well. */
+static void end_waiter(struct waiter *waiter) {
+        int fd = open("fifo", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+
+        if (fd < 0) {
+                wrong("the other end: %s", strerror(errno));
+                _exit(1);
+        }
+        pthread_join(waiter->thread, NULL);
+        close(fd);
+        if (waiter->fd >= 0)
+                close(waiter->fd);
+}
+
+/* With SA_RESTART the kernel would go on waiting. What was done for the task ends with EINTR. */
 static void wait_and_signal(int flags) {
         struct sigaction action = { .sa_handler = on_signal, .sa_flags = flags };
-        struct waiter waiter = { 0 };
-        int fd, patience;
+        struct waiter waiter;
+        int patience;
 
         sigaction(SIGUSR1, &action, NULL);
         handled = 0;
         start_waiter(&waiter);
         pthread_kill(waiter.thread, SIGUSR1);
-        for (patience = 0; patience < 5000 && (!handled || (!flags && waiter.waiting == 1)); patience++)
+        for (patience = 0; patience < PATIENCE && (!handled || (!flags && !waiter.over)); patience++)
                 usleep(1000);
         if (!handled)
                 wrong("a signal was not handled during a wait (flags %x)", (unsigned)flags);
-        /* With SA_RESTART the kernel would go on waiting. What was done for the task ends with EINTR. */
-        if (waiter.waiting == 1) {
-                fd = open("fifo", O_WRONLY | O_CLOEXEC);
-                if (fd < 0)
-                        wrong("the other end: %s", strerror(errno));
-                else
-                        close(fd);
-        }
-        pthread_join(waiter.thread, NULL);
-        if (waiter.fd < 0 && waiter.error != EINTR)
-                wrong("an interrupted wait: %s", strerror(waiter.error));
-        if (!flags && waiter.fd >= 0)
+        if (!flags && !waiter.over)
                 wrong("a wait without SA_RESTART was not interrupted");
-        if (waiter.fd >= 0)
-                close(waiter.fd);
+        end_waiter(&waiter);
+        if (waiter.fd < 0 ? waiter.error != EINTR : !flags)
+                wrong("an interrupted wait (flags %x): %s", (unsigned)flags, strerror(waiter.error));
 }
 
 /* Signals that nobody handles end no wait. */
-static void wait_and_stop(void) {
-        struct waiter waiter = { 0 };
-        pid_t parent = getpid(), child;
-        int fd;
+static void wait_and_ignore(void) {
+        struct waiter waiter;
 
         start_waiter(&waiter);
-        child = fork();
-        if (child == 0) {
-                usleep(50000);
-                kill(parent, SIGCONT);
-                usleep(50000);
-                kill(parent, SIGWINCH);
-                usleep(50000);
-                _exit(0);
-        }
-        reap(child, "the child that sends signals");
-        if (waiter.waiting != 1)
-                wrong("a signal without a handler ended a wait: %s", strerror(waiter.error));
-        fd = open("fifo", O_WRONLY | O_CLOEXEC);
-        if (fd >= 0)
-                close(fd);
-        pthread_join(waiter.thread, NULL);
+        kill(getpid(), SIGCONT);
+        kill(getpid(), SIGWINCH);
+        pthread_kill(waiter.thread, SIGWINCH);
+        usleep(50000);
+        end_waiter(&waiter);
         if (waiter.fd < 0)
                 wrong("a wait after signals without handlers: %s", strerror(waiter.error));
-        else
-                close(waiter.fd);
 }
 
 /* ---- descriptors ---- */
@@ -337,6 +344,12 @@ int main(int argc, char **argv) {
                 argv++;
                 argc--;
         }
+        if (argc == 2 && strcmp(argv[1], "wait") == 0) {
+                wait_and_signal(0);
+                wait_and_signal(SA_RESTART);
+                wait_and_ignore();
+                return mistakes != 0;
+        }
         if (argc < 3)
                 return 2;
         if (strcmp(argv[1], "work") == 0 && argc > 3)
@@ -352,11 +365,7 @@ int main(int argc, char **argv) {
                         wrong("%d signals are no storm", (int)handled);
         } else if (strcmp(argv[1], "endless") == 0)
                 run_members(atoi(argv[2]), 1 << 30);
-        else if (strcmp(argv[1], "wait") == 0) {
-                wait_and_signal(0);
-                wait_and_signal(SA_RESTART);
-                wait_and_stop();
-        } else if (strcmp(argv[1], "fds") == 0) {
+        else if (strcmp(argv[1], "fds") == 0) {
                 look_once(0);
                 before = count_fds();
                 for (int i = 0; i < atoi(argv[2]); i++)
