@@ -48,7 +48,9 @@ struct session_options {
         /* A policy at work instead of a mode; eaten when session_new() succeeds. filter is the base's then.
          */
         struct policing *policing;
-        uint32_t launcher; /* process that starts the program (supervisor/members.h); 0: unknown */
+        unsigned calls_in_flight; /* under a policy: more that wait get EAGAIN; 0: as many as a worker can
+                                     have */
+        uint32_t launcher;        /* process that starts the program (supervisor/members.h); 0: unknown */
         bool runtime; /* a container runtime installed the filter: its own calls before the program's execve
                        * are marked EVENT_RUNTIME (supervisor/stage.h) */
         uint32_t runtime_pid; /* process that loaded it, as the runtime says; 0: unknown */

@@ -24,7 +24,7 @@ static int session_equip(struct session *session, const struct session_options *
         int r = 0;
 
         if (!session->workers)
-                r = workers_new(session_on_worker, &session->workers);
+                r = workers_new(session_on_worker, options->calls_in_flight, &session->workers);
         if (!r && !session->members)
                 r = members_new(session->kernel, options->launcher, &session->members);
         return error_trace(r);

@@ -57,7 +57,7 @@ struct workers {
         pthread_cond_t changed; /* a job began, or all is to end */
         pthread_cond_t idle;    /* a thread has ended */
         struct job *jobs[WORKERS_MAX];
-        size_t n_jobs, n_waiting, n_threads;
+        size_t n_jobs, n_waiting, n_threads, limit;
         pthread_t watcher;
         bool watching, stopping;
 };
@@ -186,12 +186,13 @@ static void *watch(void *data) {
 
 /* ---- from the session's thread ---- */
 
-int workers_new(void (*run)(struct call *call), struct workers **ret) {
+int workers_new(void (*run)(struct call *call), unsigned limit, struct workers **ret) {
         struct workers *workers = calloc(1, sizeof(*workers));
 
         if (!workers)
                 return error_origin(-ENOMEM);
         workers->run = run;
+        workers->limit = limit > 0 && limit < WORKERS_MAX ? limit : WORKERS_MAX;
         pthread_mutex_init(&workers->lock, NULL);
         cond_init(&workers->changed);
         cond_init(&workers->idle);
@@ -224,7 +225,7 @@ static struct job *free_job(struct workers *workers) {
                 if (job->lingering)
                         break;
         }
-        if (!found && workers->n_jobs < WORKERS_MAX) {
+        if (!found && workers->n_jobs < workers->limit) {
                 found = calloc(1, sizeof(*found));
                 if (!found)
                         return NULL;

@@ -15,7 +15,7 @@ struct workers;
 #define WORKERS_MAX 256 /* calls of a session that wait at the same time; more are answered with EAGAIN */
 
 /* run() takes the call through its remaining stages, on a worker; it owns the call's contents. */
-int workers_new(void (*run)(struct call *call), struct workers **ret);
+int workers_new(void (*run)(struct call *call), unsigned limit, struct workers **ret);
 /* Kicks all, waits for them. */
 struct workers *workers_free(struct workers *workers);
 /* Moves *call to a worker; *call is empty afterwards. -EAGAIN when there are too many: *call is untouched.

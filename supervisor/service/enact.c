@@ -47,8 +47,13 @@ static int begin_policing(const struct assignment *assignment, const struct labe
         return error_trace(r);
 }
 
-static int options_of(const struct registered *registered, const struct assignment *assignment,
-                      struct session_options *ret, char *problem, size_t n_problem) {
+static unsigned calls_in_flight(const struct config *config) {
+        return config ? config->limits.calls_in_flight : 0;
+}
+
+static int options_of(const struct config *config, const struct registered *registered,
+                      const struct assignment *assignment, struct session_options *ret, char *problem,
+                      size_t n_problem) {
         *ret = (struct session_options){
                 .mode = assignment->mode,
                 .label = assignment->profile,
@@ -56,6 +61,7 @@ static int options_of(const struct registered *registered, const struct assignme
                 .runtime_pid = registered->origin == ORIGIN_OCI ? registered->pid : 0,
                 .launcher = registered->origin == ORIGIN_AGENT ? registered->pid : 0,
                 .filter = &assignment->filter,
+                .calls_in_flight = calls_in_flight(config),
         };
         if (assignment->mode != WIRE_MODE_POLICY)
                 return 0;
@@ -91,7 +97,7 @@ static int begin_assigned(const struct registry_options *options, const struct r
         if (!r && assignment.refused)
                 r = REGISTRY_E_REFUSED;
         if (!r)
-                r = options_of(registered, &assignment, &wanted, assignment.problem,
+                r = options_of(options->config, registered, &assignment, &wanted, assignment.problem,
                                sizeof(assignment.problem));
         if (r) {
                 fd_close(registration->listener_fd);
@@ -111,16 +117,20 @@ static int begin_assigned(const struct registry_options *options, const struct r
 
 int enact_begin(const struct registry_options *options, const struct registration *registration,
                 struct registered *registered) {
+        struct session_options wanted;
+
         if (!registration->options)
                 return error_trace(begin_assigned(options, registration, registered));
-        registered->mode = registration->options->mode;
+        wanted = *registration->options;
+        wanted.calls_in_flight = calls_in_flight(options->config);
+        registered->mode = wanted.mode;
         return error_trace(session_new(options->kernel, registration->listener_fd, registration->sink_fd,
-                                       registration->options, &registered->session));
+                                       &wanted, &registered->session));
 }
 
-int enact_change(struct registered *registered, struct assignment *assignment) {
+int enact_change(const struct config *config, struct registered *registered, struct assignment *assignment) {
         struct session_options wanted;
-        int r = options_of(registered, assignment, &wanted, assignment->problem,
+        int r = options_of(config, registered, assignment, &wanted, assignment->problem,
                            sizeof(assignment->problem));
 
         if (!r)

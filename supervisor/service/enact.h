@@ -17,7 +17,7 @@ int enact_begin(const struct registry_options *options, const struct registratio
                 struct registered *registered);
 
 /* Another assignment for a living session; takes what it owns. 0 or -errno: then all is as before. */
-int enact_change(struct registered *registered, struct assignment *assignment);
+int enact_change(const struct config *config, struct registered *registered, struct assignment *assignment);
 
 /* What a successor needs goes to the keeper; is taken from it again. */
 int enact_keep(struct keeper *keeper, const struct registered *registered);

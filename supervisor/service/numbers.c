@@ -28,13 +28,18 @@ static int read_block(const char *path, uint64_t *ret) {
         return r == -ENOENT ? 0 : r ? error_origin(r) : 0;
 }
 
-int numbers_take(const char *state, uint64_t *ret) {
+static int take_block(struct numbers *numbers) {
         struct output output = OUTPUT_INIT;
         char path[4096];
-        uint64_t block;
-        int r;
+        uint64_t block = 0;
+        int r = 0;
 
-        if (snprintf(path, sizeof(path), "%s/numbers", state) >= (int)sizeof(path))
+        if (!numbers->state) {
+                numbers->next = numbers->end ? numbers->end : 1;
+                numbers->end = UINT64_MAX;
+                return 0;
+        }
+        if (snprintf(path, sizeof(path), "%s/numbers", numbers->state) >= (int)sizeof(path))
                 return error_origin(-ENAMETOOLONG);
         r = read_block(path, &block);
         if (!r)
@@ -43,6 +48,18 @@ int numbers_take(const char *state, uint64_t *ret) {
                 return error_trace(r);
         fprintf(output.stream, "%" PRIu64 "\n", block + 1);
         r = output_commit(&output);
-        *ret = block * NUMBERS_BLOCK + 1;
-        return error_trace(r);
+        if (r)
+                return error_trace(r);
+        numbers->next = block * NUMBERS_BLOCK + 1;
+        numbers->end = numbers->next + NUMBERS_BLOCK;
+        return 0;
+}
+
+int numbers_next(struct numbers *numbers, uint64_t *ret) {
+        int r = numbers->next == numbers->end ? take_block(numbers) : 0;
+
+        if (r)
+                return error_trace(r);
+        *ret = numbers->next++;
+        return 0;
 }

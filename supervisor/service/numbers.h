@@ -3,13 +3,20 @@
 
 /*
  * Numbers of sessions, never used twice by one state folder: they are taken from the file STATE/numbers in
- * blocks, so that not every session costs a write, and a service that was killed skips the rest of its
- * block.
+ * blocks, so that not every session costs a write; a service that was killed leaves the rest of its block
+ * unused.
  */
 
 #include <stdint.h>
 
 #define NUMBERS_BLOCK 1000u
 
-/* The first number of a block that is ours alone. 0 or -errno; a file that makes no sense is -EBADMSG. */
-int numbers_take(const char *state, uint64_t *ret);
+struct numbers {
+        const char *state;  /* folder, borrowed; NULL: nothing is written, they begin at 1 */
+        uint64_t next, end; /* of the block that is ours */
+};
+
+#define NUMBERS_INIT(folder) ((struct numbers){ .state = (folder) })
+
+/* The next one. 0, -EBADMSG (the file makes no sense), or another -errno. */
+int numbers_next(struct numbers *numbers, uint64_t *ret);

@@ -20,6 +20,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "supervisor/service/enact.h"
+#include "supervisor/service/numbers.h"
 #include "supervisor/service/publisher.h"
 
 #define KICK_PERIOD_MS 10
@@ -44,7 +45,7 @@ struct registry {
         pthread_mutex_t
                 lock; /* guards the list and the counts for other threads; written on the loop only */
         struct registered *first, *last;
-        uint64_t next_number;
+        struct numbers numbers;
         struct registry_counts past; /* sessions that were forgotten, and what was turned away */
         struct totals totals;        /* the same, for metrics */
         size_t n_alive, n_ended;
@@ -334,10 +335,6 @@ static void append(struct registry *registry, struct entry *entry) {
         struct registered *registered = &entry->registered;
 
         pthread_mutex_lock(&registry->lock);
-        if (registered->number == 0)
-                registered->number = registry->next_number;
-        if (registered->number >= registry->next_number)
-                registry->next_number = registered->number + 1;
         if (registry->last)
                 registry->last->next = registered;
         else
@@ -410,8 +407,12 @@ int registry_add(struct registry *registry, const struct registration *registrat
                 fd_close(registration->listener_fd);
                 fd_close(registration->sink_fd);
         } else {
-                entry->registered.number = registry->next_number;
-                r = enact_begin(&registry->options, registration, &entry->registered);
+                r = registration->adopted ? 0 : numbers_next(&registry->numbers, &entry->registered.number);
+                if (r) {
+                        fd_close(registration->listener_fd);
+                        fd_close(registration->sink_fd);
+                } else
+                        r = enact_begin(&registry->options, registration, &entry->registered);
         }
         if (r) {
                 if (entry)
@@ -457,7 +458,7 @@ int registry_change(struct registry *registry, struct registered *registered,
 
         if (entry_of(registered)->ended)
                 return REGISTRY_E_UNKNOWN;
-        r = enact_change(registered, assignment);
+        r = enact_change(registry->options.config, registered, assignment);
         if (!r) {
                 pthread_mutex_lock(&registry->lock);
                 totals_change(&registry->totals, &entry_of(registered)->metered, registered->mode,
@@ -560,7 +561,7 @@ int registry_new(const struct registry_options *options, struct registry **ret) 
         if (!registry)
                 return error_origin(-ENOMEM);
         registry->options = *options;
-        registry->next_number = options->first_number ? options->first_number : 1;
+        registry->numbers = NUMBERS_INIT(options->state);
         registry->hangups.data = registry->ended.data = registry->kick.data = registry;
         pthread_mutex_init(&registry->lock, NULL);
         registry->hangups_fd = epoll_create1(EPOLL_CLOEXEC);

@@ -77,8 +77,8 @@ struct registry_options {
         const struct config *config;
         struct keeper *keeper;       /* NULL: nothing survives us */
         struct publisher *publisher; /* NULL: events go nowhere but into the sessions' own streams */
-        uint64_t first_number;
-        void (*on_end)(void *data); /* a session has ended; may be NULL */
+        const char *state;           /* folder of supervisor/service/numbers.h; NULL: none */
+        void (*on_end)(void *data);  /* a session has ended; may be NULL */
         void *data;
 };
 

@@ -22,7 +22,6 @@
 #include "supervisor/service/log.h"
 #include "supervisor/service/manager.h"
 #include "supervisor/service/metrics.h"
-#include "supervisor/service/numbers.h"
 #include "supervisor/service/oci.h"
 #include "supervisor/service/publisher.h"
 #include "supervisor/service/registry.h"
@@ -447,13 +446,11 @@ static int begin(struct service *service) {
                                                      .config = service->config,
                                                      .on_end = on_session_end,
                                                      .data = service };
-        int r = numbers_take(service->config->state, &registry_options.first_number);
-
-        if (!r)
-                r = publisher_new(&publisher_options, &service->publisher);
+        int r = publisher_new(&publisher_options, &service->publisher);
         if (r)
                 return error_trace(r);
         registry_options.keeper = service->keeper;
+        registry_options.state = service->config->state;
         registry_options.publisher = service->publisher;
         r = registry_new(&registry_options, &service->registry);
         if (r)

@@ -58,9 +58,7 @@ static bool may_connect(void *data, uint32_t uid, uint32_t gid, int fd) {
 
 static void start(unsigned max, unsigned per_uid) {
         struct diags diags = DIAGS_INIT;
-        struct registry_options registry_options = { .loop = &loop,
-                                                     .kernel = &fake.kernel,
-                                                     .first_number = 1 };
+        struct registry_options registry_options = { .loop = &loop, .kernel = &fake.kernel };
         struct oci_options options = {
                 .loop = &loop,
                 .kernel = &fake.kernel,

@@ -32,7 +32,7 @@ static void on_end(void *data, struct registered *registered) {
 
 static void setup(void) {
         struct registry_options options = {
-                .loop = &loop, .kernel = &kernel, .config = &config, .first_number = 41, .on_end = on_any_end
+                .loop = &loop, .kernel = &kernel, .config = &config, .on_end = on_any_end
         };
 
         config.node = (char *)(uintptr_t) "here";
@@ -134,8 +134,8 @@ Test(registry, a_session_from_hand_over_to_its_end) {
         pid_t pid = start(100, &listener, &go);
 
         cr_assert_eq(add(listener, 0, true, &registered), 0);
-        cr_assert_eq(registered->number, 41);
-        cr_assert_eq(registry_find(registry, 41), registered);
+        cr_assert_eq(registered->number, 1);
+        cr_assert_eq(registry_find(registry, 1), registered);
         cr_assert_eq(registry_alive(registry), 1);
         close(go);
         turn_until(&n_ended, 1);
@@ -147,7 +147,7 @@ Test(registry, a_session_from_hand_over_to_its_end) {
         cr_assert_eq(counts.ledger.received, 100);
         cr_assert_eq(counts.ledger.answered, 100);
         registry_release(registered);
-        cr_assert_eq(registry_find(registry, 41), registered, "results are kept for a while");
+        cr_assert_eq(registry_find(registry, 1), registered, "results are kept for a while");
 }
 
 Test(registry, limits_of_a_user_and_of_all) {
@@ -196,9 +196,9 @@ Test(registry, only_so_many_results_are_kept_and_none_that_is_held_is_lost) {
                 if (i > 0)
                         registry_release(registered[i]);
         }
-        cr_assert_eq(registry_find(registry, 41), registered[0], "held");
-        cr_assert_null(registry_find(registry, 42), "the oldest that is not held");
-        cr_assert_eq(registry_find(registry, 44), registered[3]);
+        cr_assert_eq(registry_find(registry, 1), registered[0], "held");
+        cr_assert_null(registry_find(registry, 2), "the oldest that is not held");
+        cr_assert_eq(registry_find(registry, 4), registered[3]);
         registry_counts(registry, &counts);
         cr_assert_eq(counts.ledger.received, 40, "what was forgotten stays counted");
         cr_assert_eq(counts.sessions, 4);

@@ -75,7 +75,7 @@ static void await(atomic_int *number, int wanted) {
 Test(worker, calls_run_and_threads_are_used_again, .init = setup) {
         struct workers *workers;
 
-        cr_assert_eq(workers_new(run_quick, &workers), 0);
+        cr_assert_eq(workers_new(run_quick, 0, &workers), 0);
         for (int i = 0; i < 200; i++) {
                 struct call call = make_call(FAKE_LIVES);
 
@@ -92,7 +92,7 @@ Test(worker, too_many_are_refused_and_the_end_kicks_all, .init = setup) {
         struct workers *workers;
         struct call call;
 
-        cr_assert_eq(workers_new(run_waiting, &workers), 0);
+        cr_assert_eq(workers_new(run_waiting, 0, &workers), 0);
         for (int i = 0; i < WORKERS_MAX; i++) {
                 call = make_call(FAKE_LIVES);
                 cr_assert_eq(workers_add(workers, &call), 0);
@@ -110,7 +110,7 @@ Test(worker, a_call_that_vanished_is_kicked, .init = setup) {
         struct workers *workers;
         struct call call = make_call(FAKE_GONE_AT_CONFIRM);
 
-        cr_assert_eq(workers_new(run_waiting, &workers), 0);
+        cr_assert_eq(workers_new(run_waiting, 0, &workers), 0);
         cr_assert_eq(workers_add(workers, &call), 0);
         while (workers_waiting(workers) > 0)
                 nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
@@ -123,7 +123,7 @@ Test(worker, a_signal_with_a_handler_ends_the_wait, .init = setup) {
         struct call call = make_call(FAKE_LIVES);
 
         pend("0000000000000001"); /* SIGHUP, which nobody handles */
-        cr_assert_eq(workers_new(run_waiting, &workers), 0);
+        cr_assert_eq(workers_new(run_waiting, 0, &workers), 0);
         cr_assert_eq(workers_add(workers, &call), 0);
         await(&n_run, 1);
         workers_look(workers);
