@@ -50,7 +50,8 @@ _callgate() {
                 files=1 # PROFILE
                 ;;
         events)
-                options='--json --help'
+                options='--json --node --namespace --pod --container --label --session --help'
+                takes=' --node --namespace --pod --container --label --session '
                 ;;
         import)
                 if ((COMP_CWORD == 2)); then
