@@ -21,6 +21,10 @@ static const struct verb verbs[] = {
         { "import", verb_import, "read audit records or strace output into a file of events" },
         { "profile", verb_profile, "check, explain, compare, convert and repair profiles" },
         { "policy", verb_policy, "check, explain and test policies" },
+        { "status", verb_status, "show the callgated service" },
+        { "sessions", verb_sessions, "list what the service supervises; change the mode of a session" },
+        { "snapshot", verb_snapshot, "a profile, or a report, of what a session has done so far" },
+        { "drain", verb_drain, "have the service take no more sessions and end with the last" },
 };
 
 static const struct verb_table table = {

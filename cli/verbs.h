@@ -13,3 +13,7 @@ int verb_events(int argc, char **argv);
 int verb_import(int argc, char **argv);
 int verb_profile(int argc, char **argv);
 int verb_policy(int argc, char **argv);
+int verb_status(int argc, char **argv);
+int verb_drain(int argc, char **argv);
+int verb_sessions(int argc, char **argv);
+int verb_snapshot(int argc, char **argv);
