@@ -16,6 +16,7 @@
 #include "policy/convert.h"
 #include "policy/read.h"
 #include "policy/write_oci.h"
+#include "policy/write_spo.h"
 #include "syscalls/names.h"
 
 #define UNNAMED_SAID 20
@@ -91,14 +92,33 @@ int learning_open(struct learning *learning) {
 }
 
 /* What the dialect has no words for is said, and left out. */
+/* What a resource is called by its file: "web" of "out/web.yaml"; NULL: that cannot name one. */
+static const char *name_of(const char *path, char *ret, size_t size) {
+        const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+        size_t n = strcspn(base, ".");
+
+        if (n == 0 || n >= size)
+                return NULL;
+        snprintf(ret, size, "%.*s", (int)n, base);
+        return spo_name_is_valid(ret) ? ret : NULL;
+}
+
+static bool is_json_file(const char *path) {
+        size_t n = strlen(path);
+
+        return n > 5 && strcmp(path + n - 5, ".json") == 0;
+}
+
 static int put_as(struct learning *learning, const struct profile *profile, struct buf *to) {
         cleanup_profile struct profile *converted = NULL;
         struct convert_options options = { 0 };
         struct profile_context context;
+        char name[256];
         struct diags losses = DIAGS_INIT;
         int r = profile_context_machine(&context);
 
         options.context = &context;
+        options.name = name_of(learning->output_path, name, sizeof(name));
         if (!dialect_by_name(learning->dialect, &options.to)) {
                 say_usage(learning->verb, "--format %s: write oci, docker, containers or spo",
                           learning->dialect);
@@ -109,7 +129,7 @@ static int put_as(struct learning *learning, const struct profile *profile, stru
         say_diags(&losses, false);
         diags_deinit(&losses);
         if (!r)
-                r = profile_write(converted, !converted->yaml, to);
+                r = profile_write(converted, is_json_file(learning->output_path), to);
         return error_trace(r);
 }
 

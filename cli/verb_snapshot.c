@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <linux/seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -212,6 +213,11 @@ static int prepare(struct snapshot *snapshot) {
 
 /* ---- rows ---- */
 
+/* Before the session's mode was another: there was no profile to say anything of it. */
+static bool was_recorded(const struct event *event) {
+        return event->verdict == SECCOMP_RET_USER_NOTIF && event->answer == EVENT_ANSWER_CONTINUE;
+}
+
 static int on_row(struct snapshot *snapshot, const struct event *event) {
         int r = 0;
 
@@ -220,7 +226,7 @@ static int on_row(struct snapshot *snapshot, const struct event *event) {
                 r = learn_add(snapshot->learning.learn, event);
         else if (snapshot->policed)
                 r = policed_report_add(snapshot->policed, event);
-        else if (!report_is_own(event))
+        else if (!report_is_own(event) && !was_recorded(event))
                 r = report_add(snapshot->report, event);
         if (!r && snapshot->events_path) {
                 buf_reset(&snapshot->events);
