@@ -24,6 +24,8 @@ long=(gcc-multilib golang-go libpython3.11-testsuite)
 step "packages"
 wanted=("${build[@]}" "${tools[@]}")
 [ -n "$quick" ] || wanted+=("${long[@]}")
+# Elsewhere than in the distribution's packages node brings its own npm, and the two exclude each other.
+[ -n "$quick" ] || command -v npm >/dev/null || wanted+=(nodejs npm)
 missing=()
 for package in "${wanted[@]}"; do
   dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")

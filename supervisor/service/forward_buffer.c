@@ -306,8 +306,13 @@ int forward_buffer_open(struct forward_buffer *buffer) {
         lock_fd = openat(folder_fd, NAME_LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (lock_fd < 0 || flock(lock_fd, LOCK_EX | LOCK_NB) < 0) {
                 r = -errno;
+                if (r == -EWOULDBLOCK) {
+                        snprintf(buffer->problem, sizeof(buffer->problem),
+                                 "another process uses the buffer's folder");
+                        return FORWARD_BUFFER_E_BUSY;
+                }
                 set_problem(buffer, r, "locking the buffer's folder");
-                return r == -EWOULDBLOCK ? FORWARD_BUFFER_E_BUSY : error_origin(r);
+                return error_origin(r);
         }
         unlinkat(folder_fd, NAME_NEW, 0);
         r = find(folder_fd, &found);

@@ -108,13 +108,15 @@ static bool accept_entry(struct forward *forward, size_t mark) {
         return true;
 }
 
-/* True when there is no hole any more. */
+/* True when there is no hole any more. It ends when an eighth of the buffer is free: one hole of which all
+ * is known says more than many small ones. */
 static bool tell_hole(struct forward *forward, uint64_t now_ns) {
         size_t mark = forward->entries.n;
 
         if (forward->hole.records == 0)
                 return true;
-        if (forward_record_put_hole(&forward->entries, &forward->scratch, forward->node, now_ns,
+        if (!forward_buffer_has_room(&forward->buffer, mark + forward->buffer.limit / 8) ||
+            forward_record_put_hole(&forward->entries, &forward->scratch, forward->node, now_ns,
                                     &forward->hole) != 0 ||
             !accept_entry(forward, mark))
                 return false;
