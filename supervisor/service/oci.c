@@ -6,12 +6,14 @@
  * What must stay true: nobody waits for anybody. A runtime that has handed over a listener is let go a
  * moment later: by then its sendmsg has returned (both fail when the peer is gone before it), and neither
  * runc nor crun looks at the connection again, although they keep it open until the container ends. One that
- * says nothing is never timed out, only turned away for another.
+ * says nothing is never timed out, only turned away for another. When all are busy, newcomers wait in the
+ * socket's queue, where nothing of theirs is lost.
  */
 
 #include "supervisor/service/oci.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -23,7 +25,8 @@
 #define ACCEPTS    64 /* connections taken in one turn */
 #define TICK_MS    1000
 #define LINGER_MS  2000
-#define STALLED_MS 10000 /* half a message and nothing more: may give way to others */
+#define SILENT_MS  1000  /* not a byte since it came: may give way to others */
+#define STALLED_MS 10000 /* half a message and nothing more: the same */
 
 /* ---- who gets in ---- */
 
@@ -37,7 +40,7 @@ static int rank(const struct connection *connection) {
         case AT_MESSAGE:
                 return age_ms >= STALLED_MS ? 2 : 0;
         case AT_NOTHING:
-                return 1;
+                return age_ms >= SILENT_MS ? 1 : 0;
         default:
                 return 0;
         }
@@ -66,17 +69,18 @@ static bool make_way(struct oci *oci, bool of_uid, uint32_t uid) {
 }
 
 /* Those that are being closed count as long as somebody has to wait for what they sent. */
-static bool has_room(struct oci *oci, uint32_t uid) {
-        size_t n = 0, n_uid = 0;
+static size_t n_connections(const struct oci *oci, bool of_uid, uint32_t uid) {
+        size_t n = 0;
 
         for (const struct connection *at = oci->connections; at; at = at->next)
-                if (at->at != AT_END || at->n_closing > 0) {
-                        n++;
-                        n_uid += at->uid == uid;
-                }
-        if (uid != 0 && n_uid >= oci->options.connections_per_uid)
-                return make_way(oci, true, uid);
-        return n < oci->options.connections_max || make_way(oci, false, 0);
+                n += (!of_uid || at->uid == uid) && (at->at != AT_END || at->n_closing > 0);
+        return n;
+}
+
+/* Root's containers are everybody's. */
+static bool uid_has_room(struct oci *oci, uint32_t uid) {
+        return uid == 0 || n_connections(oci, true, uid) < oci->options.connections_per_uid ||
+               make_way(oci, true, uid);
 }
 
 static void admit(struct oci *oci, int fd) {
@@ -91,7 +95,7 @@ static void admit(struct oci *oci, int fd) {
                         "runtime socket: turned away process %d of uid %u, who may not hand over sessions",
                         peer.pid, peer.uid);
                 fd_close(fd);
-        } else if (!has_room(oci, peer.uid)) {
+        } else if (!uid_has_room(oci, peer.uid)) {
                 log_limited(&oci->turned_away, LOG_LEVEL_WARNING,
                             "runtime socket: turned away process %d of uid %u: too many connections",
                             peer.pid, peer.uid);
@@ -100,23 +104,39 @@ static void admit(struct oci *oci, int fd) {
                 connection_new(oci, fd, peer.uid, (uint32_t)peer.pid);
 }
 
+/* Readable it stays, so it is come back to when there is room, or by the clock. */
+static void pause_accepting(struct oci *oci) {
+        oci->paused = true;
+        uv_poll_stop(&oci->listening);
+        oci_need_tick(oci);
+}
+
+static bool is_dialled(const struct oci *oci) {
+        struct pollfd pollfd = { .fd = oci->fd, .events = POLLIN };
+
+        return poll(&pollfd, 1, 0) > 0;
+}
+
 static void on_connection(uv_poll_t *poll, int status, int events) {
         struct oci *oci = poll->data;
 
         (void)status;
         (void)events;
-        for (int i = 0; i < ACCEPTS; i++) {
-                int fd = accept4(oci->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        for (int i = 0; i < ACCEPTS && is_dialled(oci); i++) {
+                int fd;
 
+                if (n_connections(oci, false, 0) >= oci->options.connections_max &&
+                    !make_way(oci, false, 0)) {
+                        pause_accepting(oci);
+                        return;
+                }
+                fd = accept4(oci->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
                 if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
                         continue;
                 if (fd < 0 && errno != EAGAIN) {
-                        /* EMFILE and the like: it stays readable, so come back by the clock. */
                         log_limited(&oci->turned_away, LOG_LEVEL_ERROR, "runtime socket: accept: %s",
                                     strerror(errno));
-                        oci->paused = true;
-                        oci_need_tick(oci);
-                        uv_poll_stop(poll);
+                        pause_accepting(oci);
                 }
                 if (fd < 0)
                         return;
@@ -124,15 +144,19 @@ static void on_connection(uv_poll_t *poll, int status, int events) {
         }
 }
 
+void oci_resume(struct oci *oci) {
+        if (!oci->paused || oci->closing)
+                return;
+        oci->paused = false;
+        uv_poll_start(&oci->listening, UV_READABLE, on_connection);
+}
+
 static void on_tick(uv_timer_t *timer) {
         struct oci *oci = timer->data;
         uint64_t now_ms = uv_now(oci->options.loop);
         bool any = false;
 
-        if (oci->paused) {
-                oci->paused = false;
-                uv_poll_start(&oci->listening, UV_READABLE, on_connection);
-        }
+        oci_resume(oci);
         for (struct connection *at = oci->connections; at; at = at->next) {
                 if (at->at == AT_LINGERING && now_ms - at->since_ms >= LINGER_MS)
                         connection_end(at);

@@ -34,6 +34,7 @@ void connection_release(struct connection *connection) {
         *link = connection->next;
         oci->n_open--;
         free(connection);
+        oci_resume(oci);
         oci_release(oci);
 }
 
@@ -96,6 +97,7 @@ static void linger(struct connection *connection) {
         forget_message(connection);
         connection->at = AT_LINGERING;
         oci_need_tick(connection->oci);
+        oci_resume(connection->oci);
         connection->since_ms = uv_now(connection->oci->options.loop);
 }
 

@@ -41,7 +41,7 @@ struct oci {
         int fd;
         uv_poll_t listening;
         uv_timer_t tick; /* while something lingers or nothing can be accepted */
-        bool paused;     /* no descriptor was left to accept with */
+        bool paused;     /* nobody is accepted: no room, or no descriptor */
         struct closer *closer;
         struct connection *connections; /* newest first; those at their end until all of them is closed */
         size_t n_open, n_broken;
@@ -69,3 +69,5 @@ void connection_on_closed(void *data);
 /* Gone if it is closing and its last connection and handle are. */
 void oci_release(struct oci *oci);
 void oci_need_tick(struct oci *oci);
+/* There may be room again. */
+void oci_resume(struct oci *oci);

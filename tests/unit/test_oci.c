@@ -376,13 +376,15 @@ Test(oci, who_says_nothing_gives_way_to_others_when_there_are_too_many) {
         int fds[6];
 
         start(4, 100);
-        for (int i = 0; i < 4; i++)
+        for (int i = 0; i < 4; i++) {
                 fds[i] = dial();
+                turn();
+        }
         send_some(fds[0], "{", 1, NULL, 0); /* in the middle of a message: not now */
         expect(0, 4, 0);
         fds[4] = dial();
         turn();
-        expect(0, 4, 1);
+        expect(0, 4, 1); /* when they have been silent for a moment */
         cr_assert_not(is_closed_by_us(fds[0]));
         cr_assert(is_closed_by_us(fds[1]), "the oldest");
         cr_assert_not(is_closed_by_us(fds[2]));
@@ -399,8 +401,8 @@ Test(oci, who_says_nothing_gives_way_to_others_when_there_are_too_many) {
         stop();
 }
 
-Test(oci, half_messages_only_leave_no_room) {
-        int fds[3];
+Test(oci, when_all_are_busy_newcomers_wait_and_lose_nothing) {
+        int fds[4];
 
         start(2, 100);
         for (int i = 0; i < 2; i++) {
@@ -408,13 +410,18 @@ Test(oci, half_messages_only_leave_no_room) {
                 send_some(fds[i], "{", 1, NULL, 0);
                 turn();
         }
-        fds[2] = dial();
-        turn();
-        cr_assert(is_closed_by_us(fds[2]));
+        for (int i = 2; i < 4; i++) {
+                fds[i] = dial();
+                send_good(fds[i]);
+                turn();
+        }
         expect(0, 2, 0);
-        for (int i = 0; i < 3; i++)
+        close(fds[0]);
+        turn();
+        cr_assert_eq(n_sessions(), 2);
+        for (int i = 1; i < 4; i++)
                 close(fds[i]);
-        expect(0, 0, 2);
+        expect(2, 0, 2);
         stop();
 }
 
