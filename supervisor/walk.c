@@ -6,7 +6,7 @@
  * moved out of the root is out of it); links are followed where the kernel follows them, and as often.
  */
 
-#include "supervisor/walk.h"
+#include "supervisor/walk_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
@@ -25,10 +24,7 @@
 #include "base/fd.h"
 #include "supervisor/call.h"
 
-#define LINKS_MAX     40 /* MAXSYMLINKS */
-#define RETRIES_MAX   64 /* a rename beside us makes a scoped lookup give up */
-#define PATH_BYTES    4096
-#define PROC_ROOT_INO 1
+#define RETRIES_MAX 64 /* a rename beside us makes a scoped lookup give up */
 
 /* Not in every linux/magic.h. */
 #ifndef SMB2_MAGIC_NUMBER
@@ -43,28 +39,6 @@
 #ifndef FUSE_SUPER_MAGIC
 #define FUSE_SUPER_MAGIC 0x65735546u
 #endif
-
-#ifndef ST_NOSYMFOLLOW
-#define ST_NOSYMFOLLOW 0x2000 /* kernel 5.10 */
-#endif
-
-struct walk {
-        struct call *call;
-        unsigned flags;
-        uint64_t scope;
-        struct place top; /* ".." stays here; with RESOLVE_BENEATH it is an error */
-        int top_fd;       /* borrowed */
-        bool knows_root;
-        int fd; /* where we stand, O_PATH; owned */
-        struct stat st;
-        bool proc; /* fd lies in a procfs */
-        /* Below the own directory of the task in a procfs. */
-        bool own;
-        bool own_fds; /* it is fd or fdinfo */
-        char *rest;   /* what is left of the text; owned */
-        char *at;     /* in rest */
-        unsigned n_links;
-};
 
 static void walk_cleanup(struct walk *walk) {
         fd_close(walk->fd);
@@ -160,7 +134,7 @@ static uint64_t caution(const struct walk *walk) {
  * The kernel lets a process use its own /proc/self/fd and the links of /proc/self even where it is not
  * dumpable, and only there is nothing more than that done with our own authority.
  */
-static int open_as_ourselves(struct walk *walk, const char *name, int flags, int *ret_fd, int *ret_error) {
+int walk_open_as_ourselves(struct walk *walk, const char *name, int flags, int *ret_fd, int *ret_error) {
         int r, assumed;
 
         authority_return(walk->call);
@@ -177,12 +151,11 @@ static int open_name(struct walk *walk, const char *name, int *ret_fd, int *ret_
         int r = walk_open(walk->call, walk->fd, name, O_PATH | O_NOFOLLOW, caution(walk), ret_fd, ret_error);
 
         if (!r && *ret_error == EACCES && walk->own && walk->own_fds)
-                r = open_as_ourselves(walk, name, O_PATH | O_NOFOLLOW, ret_fd, ret_error);
+                r = walk_open_as_ourselves(walk, name, O_PATH | O_NOFOLLOW, ret_fd, ret_error);
         return r;
 }
 
-/* RESOLVE_NO_XDEV: EXDEV where fd is on another mount than we are. */
-static int leaves_mount(const struct walk *walk, int fd) {
+int walk_leaves_mount(const struct walk *walk, int fd) {
         struct place here, there;
 
         if (!(walk->scope & RESOLVE_NO_XDEV) || place_of(walk->fd, &here) < 0 || place_of(fd, &there) < 0)
@@ -213,7 +186,7 @@ static int go_up(struct walk *walk, int *ret_error) {
                 fd_close(fd);
                 return error_origin(-errno);
         }
-        *ret_error = leaves_mount(walk, fd);
+        *ret_error = walk_leaves_mount(walk, fd);
         if (*ret_error) {
                 fd_close(fd);
                 return 0;
@@ -222,7 +195,7 @@ static int go_up(struct walk *walk, int *ret_error) {
         return stand_on(walk, fd, &st);
 }
 
-static int go_to_root(struct walk *walk, int *ret_error) {
+int walk_go_to_root(struct walk *walk, int *ret_error) {
         int fd;
         struct stat st;
 
@@ -240,211 +213,13 @@ static int go_to_root(struct walk *walk, int *ret_error) {
                 fd_close(fd);
                 return error_origin(-errno);
         }
-        *ret_error = leaves_mount(walk, fd);
+        *ret_error = walk_leaves_mount(walk, fd);
         if (*ret_error) {
                 fd_close(fd);
                 return 0;
         }
         walk->own = false;
         return stand_on(walk, fd, &st);
-}
-
-/* ---- links ---- */
-
-/* /proc/sys/fs/protected_symlinks; whoever changes it under us is root. */
-static bool links_protected(void) {
-        static int known = -1;
-        char c = '0';
-
-        if (known < 0) {
-                cleanup_fd int fd = open("/proc/sys/fs/protected_symlinks", O_RDONLY | O_CLOEXEC);
-
-                known = fd >= 0 && read(fd, &c, 1) == 1 && c != '0';
-        }
-        return known;
-}
-
-/* May the task follow the link in the last place of a path? As may_follow_link() of the kernel. */
-static bool may_follow(const struct walk *walk, const struct stat *link) {
-        const mode_t shared = S_ISVTX | S_IWOTH;
-
-        return (walk->st.st_mode & shared) != shared || link->st_uid == geteuid() ||
-               link->st_uid == walk->st.st_uid || !links_protected();
-}
-
-static int own_numbers(struct call *call, dev_t device, uint32_t *ret_tgid, uint32_t *ret_tid) {
-        static dev_t our_proc;
-        char line[128], *last;
-        struct stat st;
-        uint32_t tgid = view_tgid(call);
-        int r;
-
-        if (tgid == 0)
-                return CALL_E_GONE;
-        *ret_tgid = tgid;
-        *ret_tid = call->tid;
-        if (our_proc == 0 && stat("/proc", &st) == 0)
-                our_proc = st.st_dev;
-        if (device == our_proc)
-                return 0;
-        /* A procfs of another pid namespace: the task's own, as a rule, which comes last. */
-        r = view_status(call, "NStgid", line, sizeof(line));
-        if (r == -ENOENT)
-                return 0;
-        if (r)
-                return r;
-        last = strrchr(line, '\t');
-        *ret_tgid = (uint32_t)strtoul(last ? last + 1 : line, NULL, 10);
-        r = view_status(call, "NSpid", line, sizeof(line));
-        if (r)
-                return r;
-        last = strrchr(line, '\t');
-        *ret_tid = (uint32_t)strtoul(last ? last + 1 : line, NULL, 10);
-        return 0;
-}
-
-int walk_own_numbers(struct call *call, int fd, uint32_t *ret_tgid, uint32_t *ret_tid) {
-        struct stat st;
-
-        if (fstat(fd, &st) < 0)
-                return error_origin(-errno);
-        return own_numbers(call, st.st_dev, ret_tgid, ret_tid);
-}
-
-static bool in_proc_root(const struct walk *walk) {
-        return walk->proc && walk->st.st_ino == PROC_ROOT_INO;
-}
-
-/* text goes before what is left. */
-static int put_before(struct walk *walk, const char *text, int *ret_error) {
-        size_t n = strlen(text), n_rest = strlen(walk->at);
-        char *joined = malloc(n + n_rest + 1);
-
-        if (!joined)
-                return error_origin(-ENOMEM);
-        memcpy(joined, text, n);
-        memcpy(joined + n, walk->at, n_rest + 1);
-        free(walk->rest);
-        walk->rest = walk->at = joined;
-        return text[0] == '/' ? go_to_root(walk, ret_error) : 0;
-}
-
-/* Text of the link that fd is, or of self and thread-self. magic: it has none that leads anywhere. */
-static int read_link(struct walk *walk, int fd, const char *name, char text[PATH_BYTES], bool *ret_magic,
-                     int *ret_error) {
-        bool self = strcmp(name, "self") == 0, thread = strcmp(name, "thread-self") == 0;
-        ssize_t n;
-
-        *ret_magic = false;
-        if (in_proc_root(walk) && (self || thread)) {
-                uint32_t tgid, tid;
-                int r = own_numbers(walk->call, walk->st.st_dev, &tgid, &tid);
-
-                if (r)
-                        return r;
-                if (self)
-                        snprintf(text, PATH_BYTES, "%u", tgid);
-                else
-                        snprintf(text, PATH_BYTES, "%u/task/%u", tgid, tid);
-                return 0;
-        }
-        if (walk->proc) {
-                int probe, r = walk_open(walk->call, walk->fd, name, O_PATH, RESOLVE_NO_MAGICLINKS, &probe,
-                                         ret_error);
-
-                fd_close(probe);
-                *ret_magic = !r && *ret_error == ELOOP;
-                *ret_error = 0;
-                if (r || *ret_magic)
-                        return r;
-        }
-        n = readlinkat(fd, "", text, PATH_BYTES - 1);
-        if (n < 0)
-                *ret_error = errno;
-        else if (n == 0)
-                *ret_error = ENOENT;
-        text[n < 0 ? 0 : n] = 0;
-        return 0;
-}
-
-/*
- * Where we stand is below another process's directory of a procfs, and that process is outside of the task's
- * user namespace. Then it is closed to the task, though not to us: we may be outside as well, with the same
- * user. (Of namespaces that the task itself made below its own too much is refused.)
- */
-static bool stands_outside(struct walk *walk) {
-        const struct kernel *kernel = walk->call->kernel;
-        char own[64], task[64], other[64];
-        ssize_t n_own = readlink("/proc/self/ns/user", own, sizeof(own)), n_other;
-        long n_task = kernel->read_link(kernel->data, walk->call->tid, "ns/user", task, sizeof(task));
-
-        if (n_own < 0 || (n_own == n_task && memcmp(own, task, (size_t)n_own) == 0))
-                return false;
-        n_other = readlinkat(walk->fd, "ns/user", other, sizeof(other));
-        if (n_other < 0)
-                n_other = readlinkat(walk->fd, "../ns/user", other, sizeof(other));
-        return n_other != n_task || n_task < 0 || memcmp(other, task, (size_t)n_task) != 0;
-}
-
-/* What of a process is for those only who might trace it. */
-static bool is_private(const char *name) {
-        static const char *const names[] = { "auxv",      "clear_refs",   "cwd",         "environ",
-                                             "exe",       "fd",           "fdinfo",      "io",
-                                             "map_files", "maps",         "mem",         "ns",
-                                             "numa_maps", "pagemap",      "personality", "root",
-                                             "smaps",     "smaps_rollup", "stack",       "syscall" };
-
-        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-                if (strcmp(names[i], name) == 0)
-                        return true;
-        return false;
-}
-
-/* Where a magic link leads; *ret_fd is the object. */
-static int jump(struct walk *walk, const char *name, int *ret_fd, int *ret_error) {
-        int r;
-
-        if (walk->scope & (RESOLVE_NO_MAGICLINKS | RESOLVE_BENEATH | RESOLVE_IN_ROOT)) {
-                *ret_error = walk->scope & RESOLVE_NO_MAGICLINKS ? ELOOP : EXDEV;
-                return 0;
-        }
-        if (!walk->own && stands_outside(walk)) {
-                *ret_error = EACCES;
-                return 0;
-        }
-        r = walk_open(walk->call, walk->fd, name, O_PATH, 0, ret_fd, ret_error);
-        if (!r && *ret_error == EACCES && walk->own)
-                r = open_as_ourselves(walk, name, O_PATH, ret_fd, ret_error);
-        if (!r && !*ret_error) {
-                *ret_error = leaves_mount(walk, *ret_fd);
-                if (*ret_error)
-                        *ret_fd = fd_close(*ret_fd);
-        }
-        return r;
-}
-
-/* Follows the link that *fd is: *fd is -1 afterwards when its text has been put before the rest, and what a
- * magic link leads to otherwise. */
-static int follow(struct walk *walk, int *fd, const char *name, const struct stat *link, bool last,
-                  int *ret_error) {
-        char text[PATH_BYTES];
-        struct statvfs fs;
-        bool magic;
-        int r;
-
-        *ret_error = 0;
-        if (++walk->n_links > LINKS_MAX || (walk->scope & RESOLVE_NO_SYMLINKS) ||
-            (fstatvfs(*fd, &fs) == 0 && (fs.f_flag & ST_NOSYMFOLLOW)))
-                *ret_error = ELOOP;
-        else if (last && !may_follow(walk, link))
-                *ret_error = EACCES;
-        if (*ret_error)
-                return 0;
-        r = read_link(walk, *fd, name, text, &magic, ret_error);
-        if (r || *ret_error)
-                return r;
-        *fd = fd_close(*fd);
-        return magic ? jump(walk, name, fd, ret_error) : put_before(walk, text, ret_error);
 }
 
 /* ---- ends ---- */
@@ -574,15 +349,15 @@ static int take(struct walk *walk, const char *name, bool last, struct resolved 
         if (error == ENOENT && last)
                 return end_with_parent(walk, name, ENOENT, ret);
         if (!error)
-                error = leaves_mount(walk, fd);
-        if (!error && walk->proc && !walk->own && is_private(name) && stands_outside(walk))
+                error = walk_leaves_mount(walk, fd);
+        if (!error && walk->proc && !walk->own && walk_is_private(name) && walk_stands_outside(walk))
                 error = EACCES;
         if (error)
                 return end_with_error(walk, name, error, ret);
         if (fstat(fd, &st) < 0)
                 return error_origin(-errno);
         if (S_ISLNK(st.st_mode) && (!last || ret->slash || (walk->flags & RESOLVE_FOLLOW))) {
-                r = follow(walk, &fd, name, &st, last, &error);
+                r = walk_follow(walk, &fd, name, &st, last, &error);
                 if (r)
                         return error_trace(r);
                 if (error)
@@ -603,11 +378,11 @@ static int take(struct walk *walk, const char *name, bool last, struct resolved 
         *ret_done = false;
         if (jumped)
                 return stand_on(walk, fd_take(&fd), &st);
-        if (in_proc_root(walk)) {
+        if (walk_in_proc_root(walk)) {
                 uint32_t tgid, tid;
                 unsigned long number = strtoul(name, NULL, 10);
 
-                r = own_numbers(walk->call, walk->st.st_dev, &tgid, &tid);
+                r = walk_own_numbers_on(walk->call, walk->st.st_dev, &tgid, &tid);
                 if (r)
                         return r;
                 walk->own = number == tgid || number == tid;
