@@ -15,7 +15,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <linux/mount.h>
 #include <pthread.h>
 #include <sched.h>
@@ -28,8 +27,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
-#include "policy/native/pattern.h"
-#include "supervisor/emulate/options.h"
+#include "supervisor/emulate/mounting.h"
 #include "supervisor/emulate/system.h"
 
 /* Flags of mount(2), whose header does not go together with linux/mount.h. */
@@ -52,170 +50,11 @@
 #define UMOUNT_NO_FOLLOW 0x8u
 
 #define STRING_MAX 4096
-#define MOUNTS_MAX 1024 /* of a session at one time */
-#define N_PATTERNS 64
 
 /* Kernel 6.8; before it the number of a mount, which is given again after it is gone. */
 #ifndef STATX_MNT_ID_UNIQUE
 #define STATX_MNT_ID_UNIQUE 0x4000u
 #endif
-
-/* What can be mounted, and which of its options: those that name sizes and modes, none that names a file. */
-static const struct filesystem {
-        const char *type;
-        bool device; /* lies on a block device */
-        const char *options;
-} filesystems[] = {
-        { "bind", false, "" },
-        { "tmpfs", false, "size nr_blocks nr_inodes mode uid gid" },
-        { "ramfs", false, "mode" },
-        { "ext2", true, "" },
-        { "ext3", true, "" },
-        { "ext4", true, "" },
-        { "xfs", true, "" },
-        { "btrfs", true, "" },
-        { "vfat", true, "uid gid umask dmask fmask" },
-        { "exfat", true, "uid gid umask dmask fmask" },
-        { "iso9660", true, "uid gid mode dmode" },
-        { "udf", true, "uid gid mode dmode" },
-        { "squashfs", true, "" },
-};
-#define N_FILESYSTEMS (sizeof(filesystems) / sizeof(filesystems[0]))
-
-struct patterns {
-        struct policy_pattern *items[N_PATTERNS];
-        size_t n;
-};
-
-struct mounting {
-        bool types[N_FILESYSTEMS];
-        struct patterns targets, sources;
-        bool suid, dev;
-        pthread_mutex_t lock; /* guards mounts */
-        uint64_t mounts[MOUNTS_MAX];
-        size_t n;
-};
-
-/* ---- options ---- */
-
-static int read_patterns(const struct options *options, const char *name, struct patterns *ret) {
-        const struct option *list = options_get(options, name);
-        char error[256];
-
-        for (size_t i = 0; i < option_n(list); i++) {
-                const char *text = option_text(option_at(list, i, NULL));
-
-                if (!text || ret->n == N_PATTERNS)
-                        return options_wrong(options, "%s: expected at most %d patterns", name, N_PATTERNS);
-                if (pattern_new(text, &ret->items[ret->n], error, sizeof(error)))
-                        return options_wrong(options, "%s: \"%.80s\": %s", name, text, error);
-                ret->n++;
-        }
-        return 0;
-}
-
-static const struct filesystem *filesystem_of(const char *type) {
-        for (size_t i = 0; i < N_FILESYSTEMS; i++)
-                if (strcmp(filesystems[i].type, type) == 0)
-                        return &filesystems[i];
-        return NULL;
-}
-
-static int read_types(const struct options *options, struct mounting *mounting) {
-        const struct option *list = options_get(options, "types");
-
-        for (size_t i = 0; i < option_n(list); i++) {
-                const char *text = option_text(option_at(list, i, NULL));
-                const struct filesystem *filesystem = text ? filesystem_of(text) : NULL;
-
-                if (!filesystem)
-                        return options_wrong(
-                                options,
-                                "types: \"%.40s\" is not mounted for programs: expected bind, tmpfs, "
-                                "ramfs, ext2, ext3, ext4, xfs, btrfs, vfat, exfat, iso9660, udf or "
-                                "squashfs",
-                                text ? text : "");
-                mounting->types[filesystem - filesystems] = true;
-                if ((filesystem->device || strcmp(text, "bind") == 0) && mounting->sources.n == 0)
-                        return options_wrong(options,
-                                             "types: %s needs \"sources\": patterns of what may be mounted",
-                                             text);
-        }
-        return 0;
-}
-
-static int read_allowed(const struct options *options, struct mounting *mounting) {
-        const struct option *list = options_get(options, "allow");
-
-        for (size_t i = 0; i < option_n(list); i++) {
-                const char *text = option_text(option_at(list, i, NULL));
-
-                if (text && strcmp(text, "suid") == 0)
-                        mounting->suid = true;
-                else if (text && strcmp(text, "dev") == 0)
-                        mounting->dev = true;
-                else
-                        return options_wrong(options, "allow: expected suid or dev");
-        }
-        return 0;
-}
-
-/* May we mount at all? */
-static bool has_privilege(void) {
-        struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-        struct __user_cap_data_struct data[2] = { 0 };
-
-        return syscall(SYS_capget, &header, data) == 0 && (data[0].permitted >> CAP_SYS_ADMIN & 1u) &&
-               (data[0].permitted >> CAP_SYS_CHROOT & 1u);
-}
-
-static void mounting_close(void *state) {
-        struct mounting *mounting = state;
-
-        for (size_t i = 0; i < mounting->targets.n; i++)
-                pattern_free(mounting->targets.items[i]);
-        for (size_t i = 0; i < mounting->sources.n; i++)
-                pattern_free(mounting->sources.items[i]);
-        pthread_mutex_destroy(&mounting->lock);
-        free(mounting);
-}
-
-static int mounting_open(const struct policy_rule *rule, void **ret_state, char *error, size_t n_error) {
-        cleanup_options struct options *options = NULL;
-        struct mounting *mounting;
-        int r = options_new(rule->options, error, n_error, &options);
-
-        if (r)
-                return r;
-        if (!has_privilege())
-                return options_wrong(options,
-                                     "mounting for the program needs the capabilities CAP_SYS_ADMIN and "
-                                     "CAP_SYS_CHROOT, and callgate has none of them here: run it as "
-                                     "root, or pretend with \"emulate: mount\"");
-        mounting = calloc(1, sizeof(*mounting));
-        if (!mounting)
-                return error_origin(-ENOMEM);
-        pthread_mutex_init(&mounting->lock, NULL);
-        r = read_patterns(options, "targets", &mounting->targets);
-        if (!r)
-                r = read_patterns(options, "sources", &mounting->sources);
-        if (!r)
-                r = read_types(options, mounting);
-        if (!r)
-                r = read_allowed(options, mounting);
-        if (r)
-                mounting_close(mounting);
-        else
-                *ret_state = mounting;
-        return r;
-}
-
-static bool matches(const struct patterns *patterns, const char *path) {
-        for (size_t i = 0; i < patterns->n; i++)
-                if (pattern_match(patterns->items[i], path, NULL, NULL))
-                        return true;
-        return false;
-}
 
 /* ---- what the task asks for ---- */
 
@@ -492,30 +331,6 @@ static bool is_root_of_mount(int fd, const char *name) {
                (st.stx_attributes & STATX_ATTR_MOUNT_ROOT);
 }
 
-static bool forget(struct mounting *mounting, uint64_t number, bool really) {
-        bool found = false;
-
-        pthread_mutex_lock(&mounting->lock);
-        for (size_t i = 0; number && !found && i < mounting->n; i++) {
-                found = mounting->mounts[i] == number;
-                if (found && really)
-                        mounting->mounts[i] = mounting->mounts[--mounting->n];
-        }
-        pthread_mutex_unlock(&mounting->lock);
-        return found;
-}
-
-static bool remember(struct mounting *mounting, uint64_t number) {
-        bool room;
-
-        pthread_mutex_lock(&mounting->lock);
-        room = mounting->n < MOUNTS_MAX;
-        if (room && number)
-                mounting->mounts[mounting->n++] = number;
-        pthread_mutex_unlock(&mounting->lock);
-        return room;
-}
-
 /* ---- calls ---- */
 
 /* Is it one of those that the policy allows? 0 or the errno. */
@@ -526,15 +341,15 @@ static int judge(struct request *request) {
 
         if (request->flags & (FLAG_REMOUNT | FLAG_MOVE | FLAG_PROPAGATION))
                 return EPERM;
-        request->filesystem = filesystem_of(type);
+        request->filesystem = mounting_filesystem(type);
         if (!request->filesystem)
                 return *type ? EPERM : EINVAL;
-        if (!mounting->types[request->filesystem - filesystems] ||
-            !matches(&mounting->targets, request->to.path))
+        if (!mounting_takes(mounting, request->filesystem) ||
+            !mounting_matches(&mounting->targets, request->to.path))
                 return EPERM;
         if (!(request->flags & FLAG_BIND) && !request->filesystem->device)
                 return 0;
-        if (!matches(&mounting->sources, request->from.path))
+        if (!mounting_matches(&mounting->sources, request->from.path))
                 return EPERM;
         if (request->filesystem->device && (fstat(request->from.fd, &st) < 0 || !S_ISBLK(st.st_mode)))
                 return ENOTBLK;
@@ -543,7 +358,7 @@ static int judge(struct request *request) {
 
 /* The source is a path for some types only. */
 static int resolve_source(struct request *request) {
-        const struct filesystem *filesystem = filesystem_of(request->type);
+        const struct filesystem *filesystem = mounting_filesystem(request->type);
         struct call *call = request->call;
 
         if (!(request->flags & FLAG_BIND) && !(filesystem && filesystem->device))
@@ -564,7 +379,7 @@ static int mount_requested(struct request *request) {
                 return r;
         request->mounting = mounting;
         request->error = judge(request);
-        if (!request->error && !remember(mounting, 0))
+        if (!request->error && !mounting_remember(mounting, 0))
                 request->error = ENOSPC; /* as fs.mount-max has it */
         if (request->error)
                 return answer_errno(call, request->error);
@@ -576,7 +391,7 @@ static int mount_requested(struct request *request) {
                 return error_origin(request->namespace_fd);
         r = on_own_thread(mount_there, request);
         if (!r && !request->error)
-                remember(mounting, mount_number(request->root_fd, ""));
+                mounting_remember(mounting, mount_number(request->root_fd, ""));
         return r ? r : answer_errno(call, request->error);
 }
 
@@ -624,7 +439,7 @@ static int umount_found(struct call *call, char *path, int flags) {
                 number = mount_number(parent.fd, removal.name);
                 if (!is_root_of_mount(parent.fd, removal.name))
                         r = answer_errno(call, EINVAL);
-                else if (!forget(mounting, number, false))
+                else if (!mounting_forget(mounting, number, false))
                         r = answer_errno(call, EPERM);
         }
         if (!r && !answered(call)) {
@@ -637,7 +452,7 @@ static int umount_found(struct call *call, char *path, int flags) {
                 if (!r)
                         r = on_own_thread(umount_there, &removal);
                 if (!r && !removal.error)
-                        forget(mounting, number, true);
+                        mounting_forget(mounting, number, true);
                 if (!r)
                         r = answer_errno(call, removal.error);
         }
