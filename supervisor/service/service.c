@@ -516,11 +516,13 @@ static int read_config(struct service *service) {
 
 /* The state folder and who was here before us. */
 static int prepare(struct service *service) {
-        int r = 0;
+        int r = sockets_make_folders(service->config->state);
 
-        if (mkdir(service->config->state, 0700) < 0 && errno != EEXIST) {
+        if (!r && mkdir(service->config->state, 0700) < 0 && errno != EEXIST)
+                r = -errno;
+        if (r) {
                 log_say(LOG_LEVEL_ERROR, "%s: the state folder cannot be made: %s", service->config->state,
-                        strerror(errno));
+                        strerror(-r));
                 return EXIT_TROUBLE;
         }
         if (service->options->replace)

@@ -31,8 +31,7 @@ static int address_of(const char *path, struct sockaddr_un *ret, socklen_t *ret_
         return 0;
 }
 
-/* Every folder above path. */
-static int make_folders(const char *path) {
+int sockets_make_folders(const char *path) {
         char *copy = strdup(path);
         int r = copy ? 0 : error_origin(-ENOMEM);
 
@@ -68,7 +67,7 @@ static int clear_way(const char *path, const struct sockaddr_un *address, sockle
 static int bind_file(int fd, const struct config_socket *socket, const struct sockaddr_un *address,
                      socklen_t n) {
         mode_t mask;
-        int r = make_folders(socket->path);
+        int r = sockets_make_folders(socket->path);
 
         if (!r)
                 r = clear_way(socket->path, address, n);
