@@ -47,7 +47,7 @@ static int set_label(struct event_input *input, const char *verb, const char *va
 
 bool event_input_option(struct event_input *input, const char *verb, int option, const char *value,
                         int *ret_code) {
-        static const char *const names[] = { "node", "namespace", "pod", "container" };
+        static const char *const names[] = { "node", "namespace", "pod", "container", "image", "unit" };
         char *end;
 
         *ret_code = 0;
@@ -56,6 +56,8 @@ bool event_input_option(struct event_input *input, const char *verb, int option,
         case EVENT_INPUT_NAMESPACE:
         case EVENT_INPUT_POD:
         case EVENT_INPUT_CONTAINER:
+        case EVENT_INPUT_IMAGE:
+        case EVENT_INPUT_UNIT:
                 if (labels_set(&input->want, names[option - EVENT_INPUT_NODE], value))
                         *ret_code = say_trouble(-ENOMEM, verb);
                 return true;

@@ -53,6 +53,8 @@ enum {
         EVENT_INPUT_NAMESPACE,
         EVENT_INPUT_POD,
         EVENT_INPUT_CONTAINER,
+        EVENT_INPUT_IMAGE,
+        EVENT_INPUT_UNIT,
         EVENT_INPUT_LABEL,
         EVENT_INPUT_SESSION
 };
@@ -62,11 +64,14 @@ enum {
         { "namespace", required_argument, NULL, EVENT_INPUT_NAMESPACE }, \
         { "pod", required_argument, NULL, EVENT_INPUT_POD }, \
         { "container", required_argument, NULL, EVENT_INPUT_CONTAINER }, \
+        { "image", required_argument, NULL, EVENT_INPUT_IMAGE }, \
+        { "unit", required_argument, NULL, EVENT_INPUT_UNIT }, \
         { "label", required_argument, NULL, EVENT_INPUT_LABEL }, \
         { "session", required_argument, NULL, EVENT_INPUT_SESSION }
 /* clang-format on */
 #define EVENT_INPUT_HELP                                                                                    \
-        "      --pod NAME          only of this pod; likewise --node, --namespace, --container, and\n"      \
+        "      --pod NAME          only of this pod; likewise --node, --namespace, --container,\n"          \
+        "                          --image and --unit, and\n"                                               \
         "      --label NAME=VALUE  for any label; '*' in a value stands for any text\n"                     \
         "      --session NUMBER    only of this session of the service\n"
 bool event_input_option(struct event_input *input, const char *verb, int option, const char *value,

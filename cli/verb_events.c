@@ -13,28 +13,37 @@
 #include "cli/event_input.h"
 #include "cli/event_table.h"
 #include "cli/exit.h"
+#include "cli/follow.h"
 #include "cli/report.h"
 #include "cli/say.h"
+#include "cli/service.h"
 #include "cli/verbs.h"
 #include "proto/event_json.h"
 #include "proto/event_text.h"
 
 static const char help[] =
         "usage: callgate events [OPTION…] FILE|FOLDER…\n"
+        "       callgate events -f [OPTION…]\n"
         "\n"
         "Prints recorded events, one line each, and then the ledger. A FILE was written by --events\n"
         "or by a service; '-' is standard input. Of a FOLDER all event files in it and below are\n"
         "printed, the older ones of a rotation first. Events of a service are lines of a table, with\n"
-        "pod and container.\n"
+        "pod and container. With -f, events of the running service as they come: calls that are new\n"
+        "to their session at once, counts of known ones from time to time.\n"
         "\n"
+        "  -f, --follow            ask the service instead of files; ctrl-C ends it\n"
+        "      --refused           with -f: only what was refused, or would have been\n"
+        "      --all               with -f: every occurrence\n" SERVICE_HELP
         "      --json              one JSON object per line; the last one holds the "
         "ledger\n" EVENT_INPUT_HELP "  -h, --help              this text\n"
         "\n"
         "A file whose writer was killed is printed as far as it goes, with a warning.\n"
-        "Exit status: 0 well, 2 a file is missing or broken, 4 one was cut short, 125 trouble.\n"
+        "Exit status: 0 well, 2 a file is missing or broken, or there is no service, 4 a file was cut\n"
+        "short, 125 trouble; 130 after ctrl-C.\n"
         "\n"
         "example: callgate events --json nginx.events | jq -r .syscall_name | sort | uniq -c\n"
-        "         callgate events --namespace shop --pod 'web-*' /var/log/callgate\n";
+        "         callgate events --namespace shop --pod 'web-*' /var/log/callgate\n"
+        "         callgate events -f --refused --pod 'web-*'\n";
 
 struct printing {
         bool json;
@@ -119,39 +128,89 @@ static int print_all(struct printing *printing) {
         return code ? code : printing->input.incomplete ? EXIT_INCOMPLETE : 0;
 }
 
-int verb_events(int argc, char **argv) {
-        enum { JSON = 256 };
+struct wish {
+        struct printing printing;
+        bool follow, refused, all;
+        const char *control;
+};
+
+static int follow_service(struct wish *wish, int n_left) {
+        const struct follow_options options = {
+                .control = wish->control,
+                .want = &wish->printing.input.want,
+                .session = wish->printing.input.session,
+                .refused = wish->refused,
+                .all = wish->all,
+                .json = wish->printing.json,
+        };
+
+        if (n_left > 0)
+                return say_usage("events", "-f asks the service: no file goes with it");
+        return follow(&options);
+}
+
+static int print_files(struct wish *wish, int n_left, char **left) {
+        if (wish->refused || wish->all || wish->control)
+                return say_usage("events", "--refused, --all and --control go with -f");
+        if (n_left == 0)
+                return say_usage("events", "give a FILE, as written by --events or by a service, or -f");
+        wish->printing.input.paths = left;
+        wish->printing.input.n = (size_t)n_left;
+        return print_all(&wish->printing);
+}
+
+/* -1: help was shown. */
+static int parse(struct wish *wish, int argc, char **argv) {
+        enum { JSON = 256, REFUSED, ALL, CONTROL };
         static const struct option options[] = {
                 { "json", no_argument, NULL, JSON },
+                { "follow", no_argument, NULL, 'f' },
+                { "refused", no_argument, NULL, REFUSED },
+                { "all", no_argument, NULL, ALL },
+                { "control", required_argument, NULL, CONTROL },
                 { "help", no_argument, NULL, 'h' },
                 EVENT_INPUT_OPTIONS,
                 { 0 },
         };
-        struct printing printing = { .input = EVENT_INPUT_INIT };
         int option, code = 0;
 
-        while (!code && (option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-                if (event_input_option(&printing.input, "events", option, optarg, &code))
+        while (!code && (option = getopt_long(argc, argv, "fh", options, NULL)) != -1) {
+                if (event_input_option(&wish->printing.input, "events", option, optarg, &code))
                         continue;
                 switch (option) {
                 case JSON:
-                        printing.json = true;
+                        wish->printing.json = true;
+                        break;
+                case 'f':
+                        wish->follow = true;
+                        break;
+                case REFUSED:
+                        wish->refused = true;
+                        break;
+                case ALL:
+                        wish->all = true;
+                        break;
+                case CONTROL:
+                        wish->control = optarg;
                         break;
                 case 'h':
                         fputs(help, stdout);
-                        event_input_deinit(&printing.input);
-                        return 0;
+                        return -1;
                 default:
                         fputs("Try 'callgate events --help'.\n", stderr);
                         code = EXIT_USAGE;
                 }
         }
-        if (!code && argc == optind)
-                code = say_usage("events", "give a FILE, as written by --events or by a service");
-        printing.input.paths = argv + optind;
-        printing.input.n = (size_t)(argc - optind);
-        if (!code)
-                code = print_all(&printing);
-        event_input_deinit(&printing.input);
         return code;
+}
+
+int verb_events(int argc, char **argv) {
+        struct wish wish = { .printing = { .input = EVENT_INPUT_INIT } };
+        int code = parse(&wish, argc, argv);
+
+        if (!code)
+                code = wish.follow ? follow_service(&wish, argc - optind)
+                                   : print_files(&wish, argc - optind, argv + optind);
+        event_input_deinit(&wish.printing.input);
+        return code < 0 ? 0 : code;
 }

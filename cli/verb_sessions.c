@@ -385,9 +385,11 @@ static void put_one(struct buf *to, struct rpc_value map) {
                 put_time(to, "ended", row.ended_ns);
         else
                 buf_printf(to, "%-16s about %" PRIu64 "\n", "processes", processes);
-        buf_printf(to,
-                   "%-16s %" PRIu64 ", %" PRIu64 " of them refused or to be refused, %" PRIu64 " distinct\n",
-                   "calls", row.calls, row.refused, rows);
+        buf_printf(to, "%-16s %" PRIu64 ", %" PRIu64 " of them %s, %" PRIu64 " distinct\n", "calls",
+                   row.calls, row.refused,
+                   row.mode.n == 7 && memcmp(row.mode.bytes, "dry-run", 7) == 0 ? "would have been refused"
+                                                                                : "refused",
+                   rows);
         put_labels(to, row.labels);
         if (service_get_ledger(ledger_map, &ledger)) {
                 report_ledger_text(&ledger, to);
