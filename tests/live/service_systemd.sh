@@ -75,6 +75,14 @@ is_up() { inside systemctl is-active basic.target; }
 
 make_machine
 make_bundle
+cp "$live/../../examples/no-network/no-network.json" machine/etc/callgate/profiles/
+cat >machine/etc/systemd/system/job.service <<'U'
+[Service]
+Type=oneshot
+ExecStart=/usr/local/bin/callgate dry-run --supervisor /run/callgate/agent.sock -o /tmp/dry.txt \
+  --profile /etc/callgate/profiles/no-network.json -- python3 -c 'import socket; socket.socket()'
+U
+printf 'events: { outlets: [ journal ] }\n' >machine/etc/callgate/callgated.yaml
 limited runc --root "$work/runc" run --detach --bundle "$work" machine >boot.log 2>&1 </dev/null ||
   skip "runc makes no such container here: $(tail -n 1 boot.log)"
 PATIENCE=60 until_true is_up || skip "systemd does not come up in a container here: $(tail -n 3 boot.log)"
@@ -101,6 +109,21 @@ same "and it is active" active "$(property ActiveState)"
 serves "it says that it is ready"
 first=$(property MainPID)
 same "the state folder is the service's" "700 root" "$(inside stat -c '%a %U' /var/lib/callgate)"
+
+# ---- what it tells, in the journal, with the unit that the program belongs to ----
+inside systemctl start job.service >out 2>&1
+same "a unit's program: exit status" 0 $? out
+told() {
+  inside journalctl -q --no-pager -o json CALLGATE_SYSCALL=socket >journal.json && [ -s journal.json ]
+}
+if until_true told; then pass; else
+  inside journalctl -q --no-pager -o verbose SYSLOG_IDENTIFIER=callgated >journal.txt
+  fail "the journal has no refusal of socket" journal.txt
+fi
+field() { head -n 1 journal.json | python -c 'import json, sys; print(json.load(sys.stdin).get(sys.argv[1]))' "$1"; }
+same "the journal: mode" dry-run "$(field CALLGATE_MODE)"
+same "the journal: unit" job.service "$(field CALLGATE_UNIT)"
+same "the journal: node" testmachine "$(field CALLGATE_NODE)"
 
 # ---- a reload ----
 inside sh -c 'printf "node: renamed\n" >/etc/callgate/callgated.yaml'
