@@ -149,6 +149,8 @@ static void put_event(struct pairs *pairs, const void *data) {
         if (event->count > 1)
                 put_uint(pairs, "last_timestamp_raw", event->last_ns);
         put_bool(pairs, "observed", event->flags & EVENT_OBSERVED);
+        if (event->flags & EVENT_RUNTIME)
+                put_bool(pairs, "runtime", true);
         put_bool(pairs, "gone", event->flags & EVENT_GONE);
         put_bool(pairs, "merged_args", event->flags & EVENT_MERGED_ARGS);
 }

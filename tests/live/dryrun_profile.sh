@@ -9,7 +9,7 @@ need runc busybox /usr/bin/python3
 is_root || skip "runc as an ordinary user needs delegated control groups"
 [ "$(uname -m)" = x86_64 ] || skip "the numbers below are those of x86_64"
 
-mkdir -p bundle/rootfs/{bin,proc,tmp,work}
+mkdir -p bundle/rootfs/{bin,dev,proc,tmp,work}
 cp "$(readlink -f "$(command -v busybox)")" bundle/rootfs/bin/busybox
 for applet in sh cat mkdir rmdir ls; do ln -s busybox "bundle/rootfs/bin/$applet"; done
 cat >bundle/rootfs/work/script.sh <<'S'

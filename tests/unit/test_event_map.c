@@ -15,7 +15,7 @@
 struct seen {
         struct rpc_value name, detail, proc, answer, value, rule, args;
         uint64_t count;
-        bool observed, has_value, has_rule;
+        bool observed, runtime, has_value, has_rule;
 };
 
 static struct seen put_and_get(const struct event *event) {
@@ -30,6 +30,7 @@ static struct seen put_and_get(const struct event *event) {
                 { "args", RPC_VALUE, &seen.args, NULL },
                 { "count", RPC_UINT, &seen.count, NULL },
                 { "observed", RPC_BOOL, &seen.observed, NULL },
+                { "runtime", RPC_BOOL, &seen.runtime, NULL },
         };
         static struct buf buf;
         struct codec_writer writer;
@@ -75,7 +76,7 @@ Test(event_map, what_is_known_and_what_is_not) {
         cr_expect(is(seen.detail, "\"a\\xff\", 0777"));
         cr_expect(is(seen.answer, "errno") && seen.has_value && is(seen.value, "\x0d"));
         cr_expect(is(seen.rule, "no dirs"));
-        cr_expect(seen.observed && seen.count == 3);
+        cr_expect(seen.observed && !seen.runtime && seen.count == 3);
         cr_expect(is(seen.args, "\x96\xa3"
                                 "0x0"
                                 "\xc0"
@@ -110,6 +111,8 @@ Test(event_map, what_is_known_and_what_is_not) {
         cr_expect(is(seen.name, "syscall_0x1388"));
         cr_expect(!seen.has_value && !seen.has_rule && !seen.detail.bytes);
         cr_expect_eq(seen.proc.n, 17);
+        event.flags |= EVENT_RUNTIME;
+        cr_expect(put_and_get(&event).runtime);
 }
 
 Test(event_map, a_ledger) {
