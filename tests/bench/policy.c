@@ -186,6 +186,7 @@ static void serve_policy(const struct kernel *kernel, struct policy *policy, int
         struct session_options options = { .mode = WIRE_MODE_POLICY, .label = "bench", .filter = &fallback };
         struct session *session;
         struct receiver receiver;
+        struct ledger ledger;
         char error[256];
         int result;
 
@@ -197,10 +198,10 @@ static void serve_policy(const struct kernel *kernel, struct policy *policy, int
         receiver_start(&receiver, session, on_end, &result);
         fd_write_all(socket_fd, "g", 1);
         receiver_join(&receiver);
-        if (session->ledger.received < CALLS || session->ledger.errors)
+        session_ledger(session, &ledger);
+        if (ledger.received < CALLS || ledger.errors)
                 fprintf(stderr, "the ledger is wrong: %llu received, %llu errors\n",
-                        (unsigned long long)session->ledger.received,
-                        (unsigned long long)session->ledger.errors);
+                        (unsigned long long)ledger.received, (unsigned long long)ledger.errors);
         session_free(session);
 }
 

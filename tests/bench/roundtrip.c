@@ -109,6 +109,7 @@ static struct sample measure(const struct variant *variant) {
                                                    .label = "bench" };
                 struct session *session;
                 struct receiver receiver;
+                struct ledger ledger;
                 int sink = variant->journal ? open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600) : -1,
                     result;
 
@@ -119,7 +120,8 @@ static struct sample measure(const struct variant *variant) {
                 fd_write_all(socket_fd, "g", 1);
                 receiver_join(&receiver);
                 wall = now_ns() - wall;
-                if (session->ledger.received < CALLS || session->ledger.dropped || session->ledger.unwritten)
+                session_ledger(session, &ledger);
+                if (ledger.received < CALLS || ledger.dropped || ledger.unwritten)
                         fprintf(stderr, "the ledger is wrong\n");
                 session_free(session);
         }
