@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "supervisor/service/oci_internal.h"
+#include "supervisor/service/oci_process.h"
 #include "supervisor/target.h"
 
 #define READS            4           /* in one turn */
@@ -106,7 +107,8 @@ static void begin_session(struct connection *connection, struct oci_state *state
                 .origin = ORIGIN_OCI,
                 .sink_fd = -1,
                 .uid = connection->uid,
-                .pid = state->pid,
+                .pid = oci_process(connection->oci->options.kernel, connection->pid, connection->uid,
+                                   state->pid),
                 .labels = &state->labels,
                 .metadata = state->metadata,
         };

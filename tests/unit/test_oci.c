@@ -470,6 +470,39 @@ Test(oci, large_messages) {
         stop();
 }
 
+/* Many that never end: the longest is given up, before memory is. */
+Test(oci, unfinished_messages_are_bounded_together) {
+        enum { N = 18, BYTES = 4000000 };
+        char *text = malloc(BYTES);
+        int fds[N], n_closed = 0;
+
+        start(N + 1, N + 1);
+        memset(text, 'x', BYTES);
+        memcpy(text, "{\"", 2);
+        for (int i = 0; i < N; i++) {
+                fds[i] = dial();
+                fcntl(fds[i], F_SETFL, O_NONBLOCK);
+                for (size_t at = 0; at < BYTES;) {
+                        ssize_t done = send(fds[i], text + at, BYTES - at, MSG_NOSIGNAL);
+
+                        turn();
+                        if (done < 0 && errno != EAGAIN)
+                                break;
+                        at += done > 0 ? (size_t)done : 0;
+                }
+        }
+        turn();
+        for (int i = 0; i < N; i++)
+                n_closed += is_closed_by_us(fds[i]);
+        cr_assert_eq(n_closed, 2, "64 MiB are 16 of them");
+        expect_good_works();
+        for (int i = 0; i < N; i++)
+                close(fds[i]);
+        expect(1, 0, N);
+        free(text);
+        stop();
+}
+
 /* ---- closer ---- */
 
 static int n_told;
