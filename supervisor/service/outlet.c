@@ -41,6 +41,9 @@ bool publication_refused(const struct publication_source *source, const struct e
                 return event->answer == EVENT_ANSWER_KILL ||
                        (event->answer == EVENT_ANSWER_ERRNO && event->value > 0);
         default:
+                /* Recorded before the mode was another: there was no profile to say anything of it. */
+                if (action == SECCOMP_RET_USER_NOTIF && event->answer == EVENT_ANSWER_CONTINUE)
+                        return false;
                 return action != SECCOMP_RET_ALLOW && action != SECCOMP_RET_LOG;
         }
 }

@@ -59,7 +59,7 @@ static void stream(struct published *published, size_t bytes) {
         published->streaming = true;
 }
 
-int published_new(struct registered *registered, struct published **ret) {
+int published_new(struct registered *registered, bool want_all, struct published **ret) {
         struct published *published = calloc(1, sizeof(*published));
         int r;
 
@@ -80,7 +80,7 @@ int published_new(struct registered *registered, struct published **ret) {
                 return error_trace(r);
         }
         describe(published);
-        if (published->source.all)
+        if (published->source.all || want_all)
                 stream(published, PUBLISHED_STREAM); /* at once, and not when the thread comes to it */
         *ret = published;
         return 0;

@@ -54,7 +54,7 @@ int published_state_copy(const struct registered *registered, struct published_s
 void published_state_deinit(struct published_state *state);
 
 /* On the service's thread, before anybody else knows it. */
-int published_new(struct registered *registered, struct published **ret);
+int published_new(struct registered *registered, bool want_all, struct published **ret);
 struct published *published_free(struct published *published);
 
 uint64_t published_now(void); /* CLOCK_REALTIME */

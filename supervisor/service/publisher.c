@@ -395,7 +395,8 @@ void publisher_begin(struct publisher *publisher, struct registered *registered)
         struct command *command = command_new(COMMAND_BEGIN), *end = command_new(COMMAND_END);
         struct published *published = NULL;
 
-        if (!command || !end || published_new(registered, &published) != 0) {
+        if (!command || !end ||
+            published_new(registered, atomic_load(&publisher->want_all) > 0, &published) != 0) {
                 log_say(LOG_LEVEL_ERROR, "no memory to publish session %" PRIu64, registered->number);
                 free(command);
                 free(end);
