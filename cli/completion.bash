@@ -92,7 +92,7 @@ _callgate() {
                         dry-run-profile) options='--output --listener --metadata --log --runtime --record --arch --cap --kernel --dialect --help' ;;
                         diff) options='--subset --json --arch --cap --kernel --dialect --help' ;;
                         merge) options='--output --intersect --approximate --max-alternatives --arch --cap --kernel --dialect --help' ;;
-                        from-events) options='--output --args --for --with-runtime --base --merge --evidence --allow-incomplete --help' ;;
+                        from-events) options='--output --args --for --with-runtime --base --merge --evidence --allow-incomplete --node --namespace --pod --container --label --session --help' ;;
                         replay) options='--json --arch --cap --kernel --dialect --help' ;;
                         tighten) options='--output --keep --for --comment --allow-incomplete --arch --cap --kernel --dialect --help' ;;
                         simulate) options='--events --json --arch --cap --kernel --dialect --help' ;;

@@ -323,7 +323,7 @@ static int each_below(struct event_input *input, char *folder,
         }
         if (!r && input->n_foreign > 0) {
                 progress_end(input);
-                say("%s: %" PRIu64 " files are no event files and were left out", folder, input->n_foreign);
+                say("%s: left out, since they are no event files: %" PRIu64, folder, input->n_foreign);
                 input->n_foreign = 0;
         }
         return r;

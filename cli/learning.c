@@ -91,7 +91,6 @@ int learning_open(struct learning *learning) {
         return r ?: options_open(learning->evidence_path, "--evidence", &learning->evidence_out);
 }
 
-/* What the dialect has no words for is said, and left out. */
 /* What a resource is called by its file: "web" of "out/web.yaml"; NULL: that cannot name one. */
 static const char *name_of(const char *path, char *ret, size_t size) {
         const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
@@ -109,6 +108,7 @@ static bool is_json_file(const char *path) {
         return n > 5 && strcmp(path + n - 5, ".json") == 0;
 }
 
+/* What the dialect has no words for is said, and left out. */
 static int put_as(struct learning *learning, const struct profile *profile, struct buf *to) {
         cleanup_profile struct profile *converted = NULL;
         struct convert_options options = { 0 };
@@ -203,6 +203,7 @@ static int say_new(const struct learning *learning) {
 int learning_summarize(const struct learning *learning) {
         struct completeness completeness = learn_completeness(learning->learn);
         struct buf text = BUF_INIT(0);
+        size_t n_nodes, n_places;
 
         say_unnamed(learning);
         if (strcmp(learning->output_path, "-") != 0)
@@ -211,6 +212,9 @@ int learning_summarize(const struct learning *learning) {
                 say("left out: %" PRIu64 " calls of the container runtime's own; --for RUNTIME or "
                     "--with-runtime adds them",
                     learn_left_out(learning->learn));
+        learn_places(learning->learn, &n_nodes, &n_places);
+        if (n_places > 0)
+                say("seen on %zu nodes, in %zu containers of pods or other places", n_nodes, n_places);
         completeness_text(&completeness, &text);
         say("%s", buf_string(&text));
         buf_deinit(&text);

@@ -25,6 +25,7 @@ int learn_new(const struct learn_options *options, struct learn **ret) {
         if (!learn)
                 return error_origin(-ENOMEM);
         learn->options = *options;
+        places_init(&learn->places);
         *ret = learn;
         return 0;
 }
@@ -35,12 +36,14 @@ struct learn *learn_free(struct learn *learn) {
         for (size_t i = 0; i < learn->n_names; i++) {
                 free(learn->names[i]->values);
                 free(learn->names[i]->samples);
+                place_set_deinit(&learn->names[i]->places);
                 free(learn->names[i]);
         }
         free(learn->names);
         free(learn->keys);
         free(learn->unnamed);
         free(learn->new_names);
+        places_deinit(&learn->places);
         free(learn);
         return NULL;
 }
@@ -291,6 +294,25 @@ static bool allowed_by(const struct profile *resolved, const struct event *event
                match_call(resolved, event->arch, event->nr, event->args, NULL) == SECCOMP_RET_ALLOW;
 }
 
+int learn_at(struct learn *learn, const struct learn_place *place) {
+        struct places *places = &learn->places;
+        int r = 0;
+
+        places->current = PLACES_NOWHERE;
+        if (place)
+                r = places_find(places, place, &places->current);
+        if (!r && places->current != PLACES_NOWHERE && !places->items[places->current].asked) {
+                places->items[places->current].asked = true;
+                places->n_places++;
+        }
+        return error_trace(r);
+}
+
+void learn_places(const struct learn *learn, size_t *ret_nodes, size_t *ret_places) {
+        *ret_nodes = learn->places.n_nodes;
+        *ret_places = learn->places.n_places;
+}
+
 int learn_add(struct learn *learn, const struct event *event) {
         const struct arch *arch = arch_of_call(event->arch, event->nr);
         struct seen *seen;
@@ -313,6 +335,8 @@ int learn_add(struct learn *learn, const struct event *event) {
         r = add_args(seen, event);
         if (!r)
                 r = add_sample(seen, event);
+        if (!r && learn->places.current != PLACES_NOWHERE)
+                r = place_set_add(&seen->places, learn->places.current);
         if (r)
                 return error_trace(r);
         add_program(seen, event);

@@ -83,6 +83,15 @@ struct learn;
 int learn_new(const struct learn_options *options, struct learn **ret);
 struct learn *learn_free(struct learn *learn);
 
+/* Where the calls that are added next were seen; a text that is NULL or "" is unknown, place NULL: all are.
+ * At most 65536 places are told apart. 0 or -ENOMEM. */
+struct learn_place {
+        const char *node, *namespace, *pod, *container;
+};
+int learn_at(struct learn *learn, const struct learn_place *place);
+/* How many nodes, and places of any kind, calls were seen at. */
+void learn_places(const struct learn *learn, size_t *ret_nodes, size_t *ret_places);
+
 /* An occurrence or a row of a tally; count >= 1. Order does not matter for the profile. */
 int learn_add(struct learn *learn, const struct event *event);
 

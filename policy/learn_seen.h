@@ -5,10 +5,12 @@
  * (write_evidence.c) of it. */
 
 #include "policy/learn.h"
+#include "policy/learn_places.h"
 
 #define SEEN_PROGRAMS_MAX 16
 #define SEEN_SAMPLES_MAX  4
 #define SEEN_UNNAMED_MAX  4096
+#define SEEN_PLACES_MAX   8 /* shown of those where a call was seen */
 
 struct seen_program {
         char comm[EVENT_COMM_MAX];
@@ -36,6 +38,7 @@ struct seen {
         uint64_t other_programs; /* occurrences by programs beyond those */
         struct event *samples;   /* owned; SEEN_SAMPLES_MAX at most, distinct details */
         size_t n_samples;
+        struct place_set places;
 };
 
 struct seen_key {
@@ -55,6 +58,7 @@ struct learn {
         uint64_t left_out;      /* calls of a runtime */
         uint32_t archs;         /* bit i: arch_table[i] was seen */
         const char **new_names; /* of learn_new_names() */
+        struct places places;
 };
 
 /* NULL when never seen. */

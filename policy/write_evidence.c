@@ -160,6 +160,51 @@ static json_t *reasons_of(const struct learn *learn, const char *name, const str
         return reasons;
 }
 
+static json_t *place_of(const struct place *place, int *r) {
+        const struct {
+                const char *key, *text;
+        } rows[] = {
+                { "node", place->texts.node },
+                { "namespace", place->texts.namespace },
+                { "pod", place->texts.pod },
+                { "container", place->texts.container },
+        };
+        json_t *object = json_object();
+
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+                if (rows[i].text)
+                        set(object, rows[i].key, text_of(rows[i].text), r);
+        return object;
+}
+
+/* On how many nodes, in how many containers of pods, and a few of these. */
+static void set_places(json_t *call, const struct learn *learn, const struct place_set *seen_at, int *r) {
+        struct place_set nodes = { 0 };
+        json_t *shown = json_array();
+        size_t n = 0, n_nodes = 0;
+
+        for (size_t i = 0; i < learn->places.n; i++) {
+                const struct place *place = learn->places.items + i;
+
+                if (!place_set_has(seen_at, i))
+                        continue;
+                if (!place_set_has(&nodes, place->node)) {
+                        n_nodes++;
+                        *r = *r ?: place_set_add(&nodes, place->node);
+                }
+                if (n++ < SEEN_PLACES_MAX)
+                        append(shown, place_of(place, r), r);
+        }
+        place_set_deinit(&nodes);
+        if (n == 0) {
+                json_decref(shown);
+                return;
+        }
+        set(call, "nodes_count", json_integer((json_int_t)n_nodes), r);
+        set(call, "places_count", json_integer((json_int_t)n), r);
+        set(call, "places", shown, r);
+}
+
 static json_t *call_of(const struct learn *learn, const struct profile *profile, const char *name, int *r) {
         const struct seen *seen = learn_seen(learn, name);
         json_t *call = json_object();
@@ -200,6 +245,7 @@ static json_t *call_of(const struct learn *learn, const struct profile *profile,
                 for (size_t i = 0; i < seen->n_samples; i++)
                         append(samples, sample_of(seen->samples + i, r), r);
                 set(call, "samples", samples, r);
+                set_places(call, learn, &seen->places, r);
         }
         return call;
 }
@@ -307,6 +353,11 @@ int learn_evidence(const struct learn *learn, const struct ledger *ledger, FILE 
         if (ledger)
                 set(root, "ledger", ledger_of(ledger, &r), &r);
         set(root, "architectures", archs_of(learn->archs, &r), &r);
+        if (learn->places.n_places > 0) {
+                set(root, "nodes_count", json_integer(learn->places.n_nodes), &r);
+                set(root, "places_count", json_integer(learn->places.n_places), &r);
+                set(root, "places_complete", json_boolean(!learn->places.full), &r);
+        }
         calls = calls_of(learn, profile, &r);
         sorted = json_array();
         n = json_array_size(calls);
