@@ -144,14 +144,18 @@ static int client_fill(struct client *client) {
 
         while (client->sending != SENDING_NOTHING && client->outgoing.n - client->n_sent < OUTGOING_FILL) {
                 if (session_row(client->registered->session, client->next_row, &event) == 0) {
-                        size_t mark = frame_begin(&client->outgoing);
-                        int r = message_encode_event(&client->outgoing, MESSAGE_ROW, &event);
+                        size_t mark;
+                        int r;
 
+                        client->next_row++;
+                        if (event.count == 0)
+                                continue;
+                        mark = frame_begin(&client->outgoing);
+                        r = message_encode_event(&client->outgoing, MESSAGE_ROW, &event);
                         if (!r)
                                 r = frame_end(&client->outgoing, mark);
                         if (r)
                                 return r < 0 ? error_trace(r) : error_origin(-EPROTO);
-                        client->next_row++;
                 } else {
                         bool final = client->sending == SENDING_FINAL;
 

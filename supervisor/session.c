@@ -179,7 +179,8 @@ static void note_interruption(struct session *session, const struct call *call) 
                         call->event.tid;
 }
 
-/* A handler returns, and calls were taken back by signals lately: perhaps the one it returns to. */
+/* A handler returns, and calls were taken back by signals lately: perhaps the one it returns to. Lets go of
+ * the lock meanwhile: the task's memory may make us wait. */
 static void call_repair(struct session *session, struct call *call) {
         uint32_t *interrupted =
                 &session->journal->header->interrupted_tids[call->event.tid % JOURNAL_INTERRUPTED];
@@ -190,8 +191,11 @@ static void call_repair(struct session *session, struct call *call) {
                 *interrupted = 0;
                 return;
         }
-        if (session->last_gap_ns != 0 && call->event.first_ns - session->last_gap_ns < REPAIR_NS)
-                restart_interrupted(session->kernel, session->listener_fd, call->notif.id, call->event.tid);
+        if (session->last_gap_ns == 0 || call->event.first_ns - session->last_gap_ns >= REPAIR_NS)
+                return;
+        pthread_mutex_unlock(&session->lock);
+        restart_interrupted(session->kernel, session->listener_fd, call->notif.id, call->event.tid);
+        pthread_mutex_lock(&session->lock);
 }
 
 static void call_decide(struct session *session, struct call *call) {
@@ -237,6 +241,7 @@ static int call_classify(struct session *session, struct call *call) {
         return 0;
 }
 
+/* Lets go of the lock meanwhile. */
 static void call_describe(struct session *session, struct call *call) {
         struct target target = { .kernel = session->kernel, .tid = call->event.tid };
         struct decode_source source = target_source(&target);
@@ -247,6 +252,9 @@ static void call_describe(struct session *session, struct call *call) {
         task = tasks_find_whole(&session->tasks, call->event.tid, call->event.first_ns);
         call->event.pid = task->pid;
         call->event.uid = task->uid;
+        /* A task can make whoever reads its memory wait for as long as it likes (userfaultfd, FUSE). That is
+         * its own session's trouble, and not that of those who ask for the ledger and the rows. */
+        pthread_mutex_unlock(&session->lock);
         if (call->described) {
                 target_program(&target, &call->event);
                 target_locate(&target, &call->event);
@@ -254,6 +262,10 @@ static void call_describe(struct session *session, struct call *call) {
         if (decode_args(&source, call->event.arch, call->event.nr, call->event.args, call->event.detail,
                         sizeof(call->event.detail)))
                 call->read_memory = true;
+        pthread_mutex_lock(&session->lock);
+        /* A worker's call of the same kind may have been faster. */
+        if (call->new_row && call->row->event.count > 0)
+                call->new_row = false;
         if (call->note[0]) {
                 size_t n = strlen(call->event.detail);
 

@@ -100,6 +100,9 @@ int session_take_row(struct session *session, size_t *cursor, struct event *ret,
         do {
                 pthread_mutex_lock(&session->lock);
                 n = session->tally.n;
+                /* The newest may not have been described yet: it is for the next time. */
+                while (n > *cursor && session->tally.rows[n - 1].event.count == 0)
+                        n--;
                 for (size_t looked = 0; r && *cursor < n && looked < LOOK_ROWS; looked++)
                         if (tally_take(&session->tally, (*cursor)++, ret, ret_new))
                                 r = 0;

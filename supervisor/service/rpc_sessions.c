@@ -325,7 +325,9 @@ static size_t put_rows(struct codec_writer *writer, const struct buf *bytes, str
         struct event event;
         size_t n = 0;
 
-        for (*ret_more = false; session_row(session, *from, &event) == 0; n++, (*from)++) {
+        for (*ret_more = false; session_row(session, *from, &event) == 0; (*from)++) {
+                if (event.count == 0)
+                        continue;
                 if (n == most || n == RPC_ROWS_MAX || bytes->n > RPC_PART_MAX) {
                         *ret_more = true;
                         break;
@@ -334,6 +336,7 @@ static size_t put_rows(struct codec_writer *writer, const struct buf *bytes, str
                         event_put(writer, &event);
                 else
                         event_put_map(writer, &event);
+                n++;
         }
         return n;
 }

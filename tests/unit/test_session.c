@@ -457,3 +457,43 @@ Test(session, policies_come_change_and_go) {
         cr_assert_eq(ledger_of(session).received, 3);
         session_free(session);
 }
+
+/* ---- memory that makes its reader wait ---- */
+
+static struct session *looked_at;
+static long (*read_as_usual)(void *data, uint32_t tid, uint64_t address, void *bytes, size_t n);
+
+static long read_and_look(void *data, uint32_t tid, uint64_t address, void *bytes, size_t n) {
+        struct ledger ledger;
+        struct event row;
+        size_t cursor = 0;
+        bool is_new;
+
+        /* With the lock held this would never return. */
+        session_ledger(looked_at, &ledger);
+        cr_expect_eq(ledger.pending, 1);
+        cr_expect_eq(session_take_row(looked_at, &cursor, &row, &is_new), SESSION_E_IDLE);
+        cr_expect_eq(cursor, 0, "what is not described yet is for the next time");
+        return read_as_usual(data, tid, address, bytes, n);
+}
+
+Test(session, others_may_look_while_memory_is_read, .timeout = 20) {
+        struct session *session = start(WIRE_MODE_RECORD, NULL, -1);
+        struct event row;
+        size_t cursor = 0;
+        bool is_new;
+
+        looked_at = session;
+        read_as_usual = fake.kernel.read_memory;
+        fake.kernel.read_memory = read_and_look;
+        strcpy(fake.memory, "/etc/passwd");
+        fake_kernel_call(&fake, 812, AUDIT_ARCH_X86_64, SYS_openat, (uint64_t[6]){ 0, FAKE_MEMORY_BASE },
+                         FAKE_LIVES);
+        run(session);
+        cr_expect_gt(fake.n_memory_reads, 0);
+        cr_assert_eq(session_take_row(session, &cursor, &row, &is_new), 0);
+        cr_expect(is_new);
+        cr_expect_eq(row.count, 1);
+        cr_expect(strstr(row.detail, "/etc/passwd"));
+        session_free(session);
+}
