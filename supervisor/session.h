@@ -121,8 +121,8 @@ void session_leave(struct session *session);
 /* Copies the ledger as it is now. */
 void session_ledger(struct session *session, struct ledger *ret);
 
-/* Copies row number index, in order of first appearance: 0, or SESSION_E_IDLE when there are no more. One with
- * count 0 is still being described, and to be left out. */
+/* Copies row number index, in order of first appearance: 0, or SESSION_E_IDLE when there are no more. One
+ * with count 0 is still being described, and to be left out. */
 int session_row(struct session *session, size_t index, struct event *ret);
 size_t session_rows(struct session *session);
 /* Calls that were refused, or would have been in a dry run. */
