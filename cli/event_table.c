@@ -8,6 +8,7 @@
 #include "cli/event_table.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -16,6 +17,8 @@
 #include "syscalls/names.h"
 
 #define CELL_MAX 32 /* columns of a cell that on a terminal is widened no more */
+
+#define CONTAINER_ID_SHOWN 12
 
 enum { NODE, NAMESPACE, POD, CONTAINER, COMM, PID, TID, CODE, SYSCALL, SESSION, COUNT, TIME, ARGS };
 
@@ -63,6 +66,14 @@ static void put_word(struct buf *to, const char *text) {
                         to->data[i] = '_';
 }
 
+/* Of a container without a name, as docker shows it. */
+static void put_id(struct buf *to, const char *id) {
+        char start[CONTAINER_ID_SHOWN + 1];
+
+        snprintf(start, sizeof(start), "%s", id);
+        put_word(to, start);
+}
+
 static void put_cell(struct buf *to, const struct event_source *source, const struct event *event,
                      size_t column) {
         const struct arch *arch = arch_of_call(event->arch, event->nr);
@@ -103,6 +114,8 @@ static void put_cell(struct buf *to, const struct event_source *source, const st
                 label = event_source_label(source, columns[column].label);
                 if (label)
                         put_word(to, label);
+                else if (column == CONTAINER && (label = event_source_label(source, "container-id")))
+                        put_id(to, label);
         }
         if (to->n == 0)
                 buf_putc(to, '-');

@@ -53,6 +53,8 @@ struct options {
         uint64_t number; /* 0: all */
 };
 
+#define CONTAINER_ID_SHOWN 12
+
 static const char *const label_options[] = { "pod", "namespace", "container", "image", "unit" };
 
 #define LABELS 300 /* label_options[] from here on, past every letter */
@@ -206,6 +208,17 @@ static void add_label(struct columns *columns, struct rpc_value labels, const ch
         free(value);
 }
 
+/* Its name, or the beginning of its id, as docker shows it. */
+static void add_container(struct columns *columns, struct rpc_value labels) {
+        char *name = service_text(labels, "container"), *id = service_text(labels, "container-id");
+
+        if (id && strlen(id) > CONTAINER_ID_SHOWN)
+                id[CONTAINER_ID_SHOWN] = 0;
+        columns_add(columns, name ? name : id);
+        free(name);
+        free(id);
+}
+
 static void add_since(struct columns *columns, uint64_t ns) {
         time_t seconds = (time_t)(ns / 1000000000), now = time(NULL);
         char text[32] = "?";
@@ -228,7 +241,7 @@ static void add_row(struct columns *columns, const struct row *row) {
         add_name(columns, row->profile);
         add_label(columns, row->labels, "namespace");
         add_label(columns, row->labels, "pod");
-        add_label(columns, row->labels, "container");
+        add_container(columns, row->labels);
         add_label(columns, row->labels, "unit");
         add_label(columns, row->labels, "command");
         columns_add_number(columns, row->calls);
