@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -46,6 +47,7 @@ struct cached {
         char *digest;         /* NULL: unknown */
         char *problem;        /* NULL: none */
         uint64_t asked;       /* when, as a count of questions */
+        bool settled;         /* a change since would show in the identity */
 };
 
 struct config_profiles {
@@ -218,6 +220,15 @@ static int load(int fd, const char *path, uint64_t caps, struct cached *cached) 
 
 /* ---- the cache ---- */
 
+/* A file that was changed just now may change once more without its times showing it: clocks of file systems
+ * tick every few milliseconds. */
+static bool is_settled(const struct stat *status) {
+        struct timespec now;
+
+        clock_gettime(CLOCK_REALTIME, &now);
+        return now.tv_sec - status->st_ctim.tv_sec > 1 || now.tv_sec < status->st_ctim.tv_sec;
+}
+
 static struct identity identity_of(const struct stat *status, uint64_t caps) {
         struct identity identity;
 
@@ -253,16 +264,20 @@ static struct cached *make_room(struct config_profiles *profiles) {
 static int look_up(struct config_profiles *profiles, int fd, const char *path, const struct stat *status,
                    uint64_t caps, struct cached **ret) {
         struct identity identity = identity_of(status, caps);
-        struct cached loaded = { .identity = identity }, *cached = find(profiles, &identity);
+        struct cached loaded = { .identity = identity, .settled = is_settled(status) };
+        struct cached *cached = find(profiles, &identity);
         int r;
 
-        if (!cached) {
+        if (!cached || (loaded.settled && !cached->settled)) {
                 r = load(fd, path, caps, &loaded);
                 if (r) {
                         cached_deinit(&loaded);
                         return error_trace(r);
                 }
-                cached = make_room(profiles);
+                if (cached)
+                        cached_deinit(cached);
+                else
+                        cached = make_room(profiles);
                 *cached = loaded;
         }
         cached->asked = ++profiles->asked;
