@@ -216,3 +216,25 @@ rootless_run() { # profile name command…
 
 # podman keeps a process that holds the user's namespaces.
 rootless_stop() { rootless_podman system migrate >>rootless.log 2>&1; }
+
+# ---- callgated ----
+
+service_sock=$work/oci.sock
+service_start() { # line of configuration…
+  mkdir -p profiles state
+  cat >callgated.yaml <<C
+state: $work/state
+sockets:
+  oci: [{path: $service_sock, mode: 0666, users: any}]
+  control: {path: $work/control.sock}
+  agent: {path: $work/agent.sock}
+profiles: [$work/profiles]
+node: test-node
+C
+  printf '%s\n' "$@" >>callgated.yaml
+  "$bin/callgated" --config callgated.yaml >callgated.log 2>&1 </dev/null &
+  service_pid=$!
+  until_true test -S "$service_sock"
+}
+
+service_stop() { kill "$service_pid" && wait "$service_pid"; }
