@@ -8,12 +8,14 @@
 #
 # CALLGATE_TEST_BOX    the box's folder; set inside
 # BOX_LIMIT            seconds; less than the limit of ctest, which would not let us clean up
+# BOX_NETWORK          "host": the machine's network, for a test that installs packages
 
 set -u
 # Hybrid machines have a cgroup2 without the controllers that matter, and crun refuses to run there.
 box_enter() {
   if mountpoint -q /sys/fs/cgroup/unified; then umount /sys/fs/cgroup/unified || return 1; fi
-  mount -t tmpfs -o mode=755 tmpfs /run && busybox ip link set lo up
+  mount -t tmpfs -o mode=755 tmpfs /run || return 1
+  [ "${BOX_NETWORK:-own}" = host ] || busybox ip link set lo up
 }
 
 box_cgroups() { find /sys/fs/cgroup -maxdepth 2 -type d -name "$(basename "$1")" 2>/dev/null; }
@@ -42,7 +44,8 @@ box_run() {
   box=$(mktemp -d /tmp/callgate-box.XXXXXX) || exit 1
   chmod 755 "$box"
   # A PID namespace ends with its first process, and a mount namespace with its last: nothing can stay.
-  local words=(unshare --mount --propagation private --pid --fork --kill-child --mount-proc --net --ipc)
+  local words=(unshare --mount --propagation private --pid --fork --kill-child --mount-proc --ipc)
+  [ "${BOX_NETWORK:-own}" = host ] || words+=(--net)
   "${words[@]}" busybox true 2>/dev/null || { rmdir "$box"; echo "skipped: namespaces cannot be made here"; exit 77; }
   CALLGATE_TEST_BOX=$box TMPDIR=$box HOME=$box timeout -k 5 "${BOX_LIMIT:-170}" "${words[@]}" \
     /usr/bin/python3 -E "$(dirname "${BASH_SOURCE[0]}")/init.py" bash "$0" "$@" </dev/null &

@@ -9,6 +9,8 @@
 
 . "$(dirname "${BASH_SOURCE[0]}")/box.sh" "$@"
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
+# The box removes everything when the last process in it is gone; before that, mounts are in the way.
+trap - EXIT
 need busybox /usr/bin/python3
 runtimes=$live/runtimes
 cgroup=/$(basename "$CALLGATE_TEST_BOX")
