@@ -31,7 +31,7 @@ layer = layer.getvalue()
 config = json.dumps({
     "architecture": "amd64",
     "os": "linux",
-    "config": {"Cmd": command or ["/bin/sh"], "Env": ["PATH=/bin"]},
+    "config": {"Cmd": command or ["/bin/sh"], "Env": ["PATH=/usr/bin:/bin"]},
     "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(layer).hexdigest()]},
 }).encode()
 config_name = hashlib.sha256(config).hexdigest() + ".json"

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""usage: kubelet.py --runtime SOCKET [OPTION…] VERB MANIFEST…
+"""usage: kubelet.py --runtime SOCKET [OPTION…] VERB MANIFEST… [-- COMMAND…]
 
 The part of a kubelet that a node's flow depends on: takes pods (or the pod of a DaemonSet) out of manifests and asks
 the container runtime for them by CRI, in the kubelet's own order and words.
@@ -16,6 +16,7 @@ is restarted."""
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -221,6 +222,7 @@ class Kubelet:
             self.stub.StopContainer(cri.StopContainerRequest(container_id=container, timeout=10), timeout=60)
         self.stub.StopPodSandbox(cri.PodSandbox(pod_sandbox_id=state["pod"]), timeout=60)
         self.stub.RemovePodSandbox(cri.PodSandbox(pod_sandbox_id=state["pod"]), timeout=60)
+        shutil.rmtree(self.folder)
 
     def run(self):
         state, failed = self.start(), 0
@@ -249,10 +251,11 @@ def main():
     parser.add_argument("--cgroup-parent", default="")
     parser.add_argument("--pod", help="which of the pods in the manifests")
     parser.add_argument("--container")
-    parser.add_argument("--command", nargs="+", help="for exec; the last option")
     parser.add_argument("verb", choices=["run", "start", "exec", "logs", "stop"])
     parser.add_argument("manifests", nargs="+")
-    options = parser.parse_args()
+    end = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
+    options = parser.parse_args(sys.argv[1:end])
+    options.command = sys.argv[end + 1:]
     with grpc.insecure_channel("unix://" + options.runtime) as channel:
         try:
             kubelet = Kubelet(options, cri_grpc.RuntimeServiceStub(channel))

@@ -240,3 +240,17 @@ C
 }
 
 service_stop() { kill "$service_pid" && wait "$service_pid"; }
+
+# callgate itself in an image: its programs and the libraries they want, beside a shell.
+make_callgate_rootfs() { # directory
+  local library
+  make_rootfs "$1"
+  mkdir -p "$1/usr/bin" "$1/var/lib/callgate" "$1/run/callgate" "$1/etc/callgate"
+  ln -s ../../bin/busybox "$1/usr/bin/basename"
+  ln -s busybox "$1/bin/cp"
+  cp "$bin/callgate" "$bin/callgated" "$1/usr/bin/"
+  ldd "$bin/callgate" "$bin/callgated" | grep -oE '/[^ ]+' | grep -v ':$' | sort -u | while read -r library; do
+    mkdir -p "$1$(dirname "$library")"
+    cp -L "$library" "$1$library"
+  done
+}
