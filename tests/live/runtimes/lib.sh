@@ -25,7 +25,7 @@ make_rootfs() { # directory
   local applet
   mkdir -p "$1"/{bin,proc,sys,dev,etc,tmp,work,run}
   cp "$(readlink -f "$(command -v busybox)")" "$1/bin/busybox"
-  for applet in sh cat tr sort seq mkdir rmdir ls rm wc head sleep md5sum date touch ln grep true hostname id; do
+  for applet in sh cat tr sort seq mkdir rmdir ls rm wc head sleep md5sum date touch ln grep true chmod hostname id; do
     ln -sf busybox "$1/bin/$applet"
   done
   cat >"$1/work/script.sh" <<'W'
