@@ -19,7 +19,8 @@ build=(gcc libc6-dev cmake ninja-build pkg-config libseccomp-dev libuv1-dev libm
   libyaml-dev libsystemd-dev libmicrohttpd-dev nettle-dev libcriterion-dev)
 tools=(clang-format-14 strace busybox-static dash bash python3 perl git tar make nginx-light wrk
   python3-jsonschema python3-msgpack python3-prometheus-client python3-yaml redis-server redis-tools runc crun procps util-linux fakeroot rsync cpio curl systemd)
-long=(gcc-multilib golang-go libpython3.11-testsuite)
+long=(gcc-multilib golang-go libpython3.11-testsuite podman containerd docker.io uidmap python3-grpcio
+  python3-grpc-tools python3-kubernetes buildah mmdebstrap)
 
 step "packages"
 wanted=("${build[@]}" "${tools[@]}")
