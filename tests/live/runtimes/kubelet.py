@@ -27,14 +27,16 @@ import yaml
 
 
 def load():
-    """The messages and the client, generated afresh from cri.proto."""
+    """The messages and the client, generated from cri.proto once for all calls of a test."""
     here = os.path.dirname(os.path.abspath(__file__))
-    with tempfile.TemporaryDirectory() as folder:
+    folder = os.path.join(tempfile.gettempdir(), "cri")
+    if not os.path.isdir(folder):
+        os.mkdir(folder)
         subprocess.run([sys.executable, "-m", "grpc_tools.protoc", "-I", here, "--python_out", folder,
                         "--grpc_python_out", folder, "cri.proto"], check=True)
-        sys.path.insert(0, folder)
-        import cri_pb2
-        import cri_pb2_grpc
+    sys.path.insert(0, folder)
+    import cri_pb2
+    import cri_pb2_grpc
     return cri_pb2, cri_pb2_grpc
 
 
