@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "policy/alternatives.h"
+#include "policy/learn.h"
 #include "syscalls/names.h"
 
 #include <stdlib.h>
@@ -178,10 +179,13 @@ static void replace(struct verdict_arch *arch, uint32_t nr, region_id region) {
                         arch->calls[i].region = region;
 }
 
-static void leave_write(struct dry_run *run) {
+/* Was any of it asked? */
+static bool leave(struct dry_run *run, const char *name) {
+        bool was = false;
+
         for (size_t i = 0; i < run->verdicts.n_archs; i++) {
                 struct verdict_arch *arch = &run->verdicts.archs[i];
-                int nr = syscall_number(arch->arch, "write");
+                int nr = syscall_number(arch->arch, name);
                 region_id region;
 
                 if (nr < 0)
@@ -189,9 +193,17 @@ static void leave_write(struct dry_run *run) {
                 region = verdict_arch_find(arch, (uint32_t)nr);
                 if (!asks(run, region))
                         continue;
-                run->write_left = true;
+                was = true;
                 replace(arch, (uint32_t)nr, unasked(run, region));
         }
+        return was;
+}
+
+/* What runc calls before it has handed the listener over: asking would be waiting for ever. */
+static void leave_runc(struct dry_run *run) {
+        for (size_t i = 0; i < learn_runtime_calls_n && i < 64; i++)
+                if (learn_runtime_calls[i].any_time && leave(run, learn_runtime_calls[i].name))
+                        run->left |= UINT64_C(1) << i;
 }
 
 /* From the profile's answers to those of the result. */
@@ -219,6 +231,6 @@ int dry_run_ask(struct dry_run *run) {
         if (r)
                 return error_trace(r);
         if (!run->options->log && run->options->runtime == DRY_RUN_RUNC)
-                leave_write(run);
+                leave_runc(run);
         return error_trace(regions_error(run->regions));
 }

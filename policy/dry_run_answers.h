@@ -15,7 +15,7 @@ struct dry_run {
         struct verdicts verdicts; /* becomes those of the result */
         uint32_t ask;             /* NOTIFY or LOG */
         bool allow_by_default;    /* the profile would ask by default, but the runtime cannot */
-        bool write_left;          /* write would have been notified */
+        uint64_t left;            /* bits by place in learn_runtime_calls[]: would have been notified */
         char **always;            /* names that are asked whatever their arguments; owned */
         size_t n_always;
         struct profile *stricter; /* the profile with those refused; NULL while there are none */

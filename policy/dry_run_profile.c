@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "policy/alternatives.h"
 #include "policy/express.h"
+#include "policy/learn.h"
 #include "syscalls/names.h"
 
 #include <stdlib.h>
@@ -153,13 +154,31 @@ static int say_archs(struct dry_run *run, const struct buf *added) {
                          added->data, run->context->arch->name));
 }
 
+/* runc itself refuses to notify write; of the others it says nothing, and hangs now and then. */
 static int say_left(struct dry_run *run) {
+        const char *why = run->options->record ? " unseen" : ", although the profile would refuse";
+        struct buf others = BUF_INIT(4096);
         int r = 0;
 
-        if (run->write_left)
-                r = diag_add(run->diags, DIAG_WARNING, "left-allowed", "write",
-                             "left allowed%s: runc refuses to notify write",
-                             run->options->record ? " unseen" : ", although the profile would refuse it");
+        for (size_t i = 0; !r && i < learn_runtime_calls_n && i < 64; i++) {
+                const char *name = learn_runtime_calls[i].name;
+
+                if (!(run->left & UINT64_C(1) << i))
+                        continue;
+                if (strcmp(name, "write") == 0)
+                        r = diag_add(run->diags, DIAG_WARNING, "left-allowed", name,
+                                     "left allowed%s%s: runc refuses to notify write", why,
+                                     run->options->record ? "" : " it");
+                else
+                        buf_printf(&others, "%s%s", others.n ? ", " : "", name);
+        }
+        if (!r && others.n)
+                r = diag_add(
+                        run->diags, DIAG_WARNING, "left-allowed", "runc",
+                        "%s are left allowed%s%s: runc itself may call them before it hands the listener "
+                        "over, when nobody answers",
+                        buf_string(&others), why, run->options->record ? "" : " them");
+        buf_deinit(&others);
         if (!r && run->allow_by_default)
                 r = diag_add(run->diags, DIAG_WARNING, "left-allowed", "defaultAction",
                              "runc refuses to notify by default, so the calls to notify are listed by name; "

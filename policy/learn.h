@@ -57,6 +57,8 @@ struct learn_runtime_call {
         unsigned runc : 1, crun : 1;
         unsigned early : 1; /* only without no_new_privs: the filter is then loaded before credentials change
                              */
+        unsigned any_time : 1; /* by runc's Go runtime, whenever it likes: also before the listener is handed
+                                * over, when nobody answers and runc would hang */
 };
 extern const struct learn_runtime_call learn_runtime_calls[];
 extern const size_t learn_runtime_calls_n;

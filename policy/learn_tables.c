@@ -129,9 +129,10 @@ const struct learn_probe learn_probes[] = {
 };
 const size_t learn_probes_n = sizeof(learn_probes) / sizeof(learn_probes[0]);
 
-#define RUNC  .runc = 1
-#define CRUN  .crun = 1
-#define EARLY .early = 1
+#define RUNC     .runc = 1
+#define CRUN     .crun = 1
+#define EARLY    .early = 1
+#define ANY_TIME .any_time = 1
 
 /*
  * Seen by notifying every call of runc 1.1 and crun 1.8 after they loaded the filter, plus what the Go
@@ -145,7 +146,7 @@ const struct learn_runtime_call learn_runtime_calls[] = {
         { "clone", RUNC },
         { "close", RUNC, CRUN },
         { "epoll_ctl", RUNC },
-        { "epoll_pwait", RUNC },
+        { "epoll_pwait", RUNC, ANY_TIME },
         { "execve", RUNC, CRUN },
         { "exit", RUNC },
         { "exit_group", RUNC, CRUN },
@@ -153,37 +154,37 @@ const struct learn_runtime_call learn_runtime_calls[] = {
         { "fcntl", RUNC, EARLY },
         { "fstat", RUNC },
         { "fstatfs", RUNC },
-        { "futex", RUNC },
+        { "futex", RUNC, ANY_TIME },
         { "getcwd", RUNC, EARLY },
         { "getdents64", RUNC },
-        { "getpid", RUNC },
+        { "getpid", RUNC, ANY_TIME },
         { "getppid", RUNC, EARLY },
-        { "gettid", RUNC },
+        { "gettid", RUNC, ANY_TIME },
         { "kill", CRUN },
         { "lseek", RUNC, EARLY },
-        { "madvise", RUNC },
+        { "madvise", RUNC, ANY_TIME },
         { "mmap", RUNC, CRUN },
         { "munmap", RUNC, CRUN },
-        { "nanosleep", RUNC },
+        { "nanosleep", RUNC, ANY_TIME },
         { "newfstatat", RUNC },
         { "openat", RUNC },
         { "openat2", RUNC },
         { "prctl", RUNC, CRUN, EARLY },
         { "read", RUNC, CRUN },
         { "rt_sigaction", RUNC, CRUN, EARLY },
-        { "rt_sigprocmask", RUNC, CRUN },
-        { "rt_sigreturn", RUNC, CRUN },
-        { "sched_yield", RUNC },
+        { "rt_sigprocmask", RUNC, CRUN, ANY_TIME },
+        { "rt_sigreturn", RUNC, CRUN, ANY_TIME },
+        { "sched_yield", RUNC, ANY_TIME },
         { "setgid", RUNC, EARLY },
         { "setgroups", RUNC, CRUN, EARLY },
         { "setresgid", CRUN, EARLY },
         { "setresuid", CRUN, EARLY },
         { "setuid", RUNC, EARLY },
-        { "sigaltstack", RUNC },
+        { "sigaltstack", RUNC, ANY_TIME },
         { "statx", RUNC },
-        { "tgkill", RUNC },
+        { "tgkill", RUNC, ANY_TIME },
         { "wait4", CRUN },
-        { "write", RUNC, CRUN },
+        { "write", RUNC, CRUN, ANY_TIME },
 };
 const size_t learn_runtime_calls_n = sizeof(learn_runtime_calls) / sizeof(learn_runtime_calls[0]);
 

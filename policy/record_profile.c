@@ -39,8 +39,8 @@ static int make_strictest(const struct profile_context *context, struct profile 
         r = profile_add_arch(profile, context->arch);
         for (size_t i = 0; !r && i < n; i++)
                 r = profile_add_arch(profile, siblings[i]);
-        /* rt_sigreturn is asked about: where a signal took back a call, its handler's return is the place to
-         * repair it (supervisor/restart.h). */
+        /* rt_sigreturn is asked about where the runtime bears it: a handler's return is the place to repair
+         * a call that a signal took back (supervisor/restart.h). */
         for (size_t i = 0; !r && i < learn_assumed_n; i++)
                 if (strcmp(learn_assumed[i].name, "rt_sigreturn") != 0)
                         r = allow_row(profile, &learn_assumed[i], context->arch);
