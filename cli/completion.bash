@@ -17,11 +17,11 @@ _callgate_command() {
 
 _callgate() {
         local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-        local verb=${COMP_WORDS[1]-} options='' takes='' files=0 i word
+        local verb=${COMP_WORDS[1]-} options='' takes='' files=0 command=1 i word
 
         COMPREPLY=()
         if ((COMP_CWORD == 1)); then
-                mapfile -t COMPREPLY < <(compgen -W 'dry-run record run answer reload verify events import policy profile --help --version' -- "$current")
+                mapfile -t COMPREPLY < <(compgen -W 'dry-run record run answer reload verify events import policy profile status sessions snapshot drain --help --version' -- "$current")
                 return
         fi
         # Options of each verb, and those of them that take a value.
@@ -41,17 +41,41 @@ _callgate() {
         answer)
                 options='--answers --help'
                 takes=' --answers '
+                command=0
                 ;;
         reload)
-                options='--help'
+                options='--session --control --help'
+                takes=' --session --control '
+                command=0
+                ;;
+        status)
+                options='--json --control --help'
+                takes=' --control '
+                command=0
+                ;;
+        drain)
+                options='--control --help'
+                takes=' --control '
+                command=0
+                ;;
+        sessions)
+                options='--all --pod --namespace --container --image --unit --label --json --mode --profile --policy --every --end --control --help'
+                takes=' --pod --namespace --container --image --unit --label --mode --profile --policy --control '
+                command=0
+                ;;
+        snapshot)
+                options='--output --args --base --merge --for --with-runtime --evidence --format --json --fix --events --allow-incomplete --control --help'
+                takes=' -o --output --base --for --evidence --format --fix --events --control '
+                command=0
                 ;;
         verify)
                 options='--quiet --help'
                 files=1 # PROFILE
                 ;;
         events)
-                options='--json --node --namespace --pod --container --label --session --help'
-                takes=' --node --namespace --pod --container --label --session '
+                options='--follow --refused --all --json --node --namespace --pod --container --image --unit --label --session --control --help'
+                takes=' --node --namespace --pod --container --image --unit --label --session --control '
+                command=0
                 ;;
         import)
                 if ((COMP_CWORD == 2)); then
@@ -109,7 +133,7 @@ _callgate() {
         esac
 
         # Where does the command begin? At the first word that is neither an option, nor its value, nor PROFILE.
-        if [[ $verb != events ]]; then
+        if ((command)); then
                 for ((i = 2; i < COMP_CWORD; i++)); do
                         word=${COMP_WORDS[i]}
                         if [[ $word == -- ]]; then
@@ -138,11 +162,15 @@ _callgate() {
         fi
         if [[ $previous == --for ]]; then
                 mapfile -t COMPREPLY < <(compgen -W 'runc crun docker' -- "$current")
+        elif [[ $previous == --mode ]]; then
+                mapfile -t COMPREPLY < <(compgen -W 'record dry-run enforce policy' -- "$current")
+        elif [[ $previous == --format ]]; then
+                mapfile -t COMPREPLY < <(compgen -W 'oci docker containers spo' -- "$current")
         elif [[ $takes == *" $previous "* ]]; then
                 compopt -o default
         elif [[ $current == -* ]]; then
                 mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
-        elif [[ $verb == events ]] || ((files > 0)); then
+        elif ((!command || files > 0)); then
                 compopt -o default
         else
                 _callgate_command "$COMP_CWORD" "$current"
