@@ -19,6 +19,7 @@
 #include "supervisor/client.h"
 #include "supervisor/kernel.h"
 #include "supervisor/service/config.h"
+#include "supervisor/service/keeper.h"
 #include "supervisor/service/service.h"
 
 #define EXIT_USAGE   2
@@ -145,6 +146,9 @@ int main(int argc, char **argv) {
         int fd = -1, option;
         char *end;
 
+        /* What we start ourselves: supervisor/service/keeper_process.c. */
+        if (argc == 4 && strcmp(argv[1], "--keeper") == 0)
+                return keeper_main(KEEPER_FD, argv[2], strtoull(argv[3], NULL, 10));
         while ((option = getopt_long(argc, argv, "hc:", options, NULL)) != -1) {
                 switch (option) {
                 case 'p':

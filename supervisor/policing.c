@@ -463,3 +463,21 @@ void policing_answer_error(struct policing *policing, struct call *call, int r) 
         else
                 answer_errno(call, policy->error_errno ? policy->error_errno : EPERM);
 }
+
+const char *policing_source(struct policing *policing) {
+        const char *source;
+
+        pthread_mutex_lock(&policing->lock);
+        source = policing->current->policy->source;
+        pthread_mutex_unlock(&policing->lock);
+        return source;
+}
+
+bool policing_label(const struct policing *policing, size_t i, const char **ret_name,
+                    const char **ret_value) {
+        if (i >= policing->n_labels)
+                return false;
+        *ret_name = policing->label_names[i];
+        *ret_value = policing->label_values[i];
+        return true;
+}

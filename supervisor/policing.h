@@ -47,3 +47,9 @@ int policing_add_label(struct policing *policing, const char *label);
 
 /* State of an emulation, for supervisor/emulate/emulate.h. */
 void *policing_state(struct policing *policing, const char *name, const struct policy_rule *rule);
+
+/* The policy in force as canonical JSON; it stays as long as policing. */
+const char *policing_source(struct policing *policing);
+/* Label number i: false when there are no more. */
+bool policing_label(const struct policing *policing, size_t i, const char **ret_name,
+                    const char **ret_value);

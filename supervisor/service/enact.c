@@ -12,7 +12,9 @@
 #include "base/fd.h"
 #include "policy/native/read.h"
 #include "supervisor/policing.h"
+#include "supervisor/service/adopt.h"
 #include "supervisor/service/keeper.h"
+#include "supervisor/service/log.h"
 
 static int add_labels(struct policing *policing, const struct labels *labels) {
         int r = 0;
@@ -25,6 +27,22 @@ static int add_labels(struct policing *policing, const struct labels *labels) {
                 r = policing_add_label(policing, line);
                 free(line);
         }
+        return error_trace(r);
+}
+
+/* Where somebody could take the session over, its journal is in memory that can be handed to him. */
+static int begin_session(const struct registry_options *options, const struct registration *registration,
+                         struct session_options *wanted, struct session **ret) {
+        int r = options->keeper ? journal_new(true, &wanted->journal) : 0;
+
+        if (r) {
+                fd_close(registration->listener_fd);
+                fd_close(registration->sink_fd);
+                return error_trace(r);
+        }
+        r = session_new(options->kernel, registration->listener_fd, registration->sink_fd, wanted, ret);
+        if (r)
+                journal_free(wanted->journal);
         return error_trace(r);
 }
 
@@ -105,8 +123,7 @@ static int begin_assigned(const struct registry_options *options, const struct r
                 assignment_deinit(&assignment);
                 return r == POLICY_E_INVALID ? REGISTRY_E_REFUSED : error_trace(r);
         }
-        r = session_new(options->kernel, registration->listener_fd, registration->sink_fd, &wanted,
-                        &registered->session);
+        r = begin_session(options, registration, &wanted, &registered->session);
         if (r)
                 policing_free(wanted.policing);
         else
@@ -115,17 +132,93 @@ static int begin_assigned(const struct registry_options *options, const struct r
         return error_trace(r);
 }
 
+/* ---- of a predecessor ---- */
+
+/* What it was is not known: as if it had just come. */
+static int assign_anew(const struct config *config, struct adopted *adopted) {
+        const struct labels none = LABELS_INIT;
+        struct assignment assignment = { 0 };
+        int r = config_assign(config, &none, 0, NULL, &assignment);
+
+        if (r)
+                return error_trace(r);
+        adopted->mode = assignment.mode;
+        adopted->filter = assignment.filter;
+        adopted->policy = assignment.policy;
+        adopted->profile = assignment.profile;
+        assignment.filter = FILTER_INIT;
+        assignment.policy = assignment.profile = NULL;
+        assignment_deinit(&assignment);
+        return 0;
+}
+
+static int police_again(const struct adopted *adopted, struct policing **ret) {
+        struct assignment assignment = { .policy = adopted->policy };
+        char problem[256];
+        int r = begin_policing(&assignment, &adopted->policing_labels, ret, problem, sizeof(problem));
+
+        return r > 0 ? error_origin(-EINVAL) : error_trace(r);
+}
+
+static void take_text(char **to, char **from) {
+        replace(to, *from);
+        *from = NULL;
+}
+
+static int begin_adopted(const struct registry_options *options, const struct registration *registration,
+                         struct registered *registered) {
+        struct adopted *adopted = registration->adopted;
+        int r = adopted->described ? 0 : assign_anew(options->config, adopted);
+        struct session_options wanted = {
+                .mode = adopted->mode,
+                .decode_all = adopted->decode_all,
+                .label = adopted->label,
+                .calls_in_flight = calls_in_flight(options->config),
+                .launcher = adopted->launcher,
+                .runtime = adopted->runtime,
+                .runtime_pid = adopted->runtime_pid,
+                .filter = &adopted->filter,
+                .journal = adopted->journal,
+        };
+
+        if (!r && adopted->mode == WIRE_MODE_POLICY)
+                r = police_again(adopted, &wanted.policing);
+        if (r) {
+                fd_close(registration->listener_fd);
+                return error_trace(r);
+        }
+        r = session_adopt(options->kernel, registration->listener_fd, &wanted, &registered->session);
+        if (r) {
+                policing_free(wanted.policing);
+                return error_trace(r);
+        }
+        adopted->journal = NULL;
+        registered->number = adopted->number;
+        registered->began_ns = adopted->began_ns;
+        registered->mode = adopted->mode;
+        registered->all = adopted->all;
+        registered->include_runtime = adopted->include_runtime;
+        take_text(&registered->rule, &adopted->rule);
+        take_text(&registered->profile, &adopted->profile);
+        take_text(&registered->policy_path, &adopted->policy_path);
+        take_text(&registered->problem, &adopted->problem);
+        if (adopted->kept != JOURNAL_WHOLE && !registered->problem)
+                registered->problem = strdup("what was recorded before callgated was restarted is lost");
+        return 0;
+}
+
 int enact_begin(const struct registry_options *options, const struct registration *registration,
                 struct registered *registered) {
         struct session_options wanted;
 
+        if (registration->adopted)
+                return error_trace(begin_adopted(options, registration, registered));
         if (!registration->options)
                 return error_trace(begin_assigned(options, registration, registered));
         wanted = *registration->options;
         wanted.calls_in_flight = calls_in_flight(options->config);
         registered->mode = wanted.mode;
-        return error_trace(session_new(options->kernel, registration->listener_fd, registration->sink_fd,
-                                       &wanted, &registered->session));
+        return error_trace(begin_session(options, registration, &wanted, &registered->session));
 }
 
 int enact_change(const struct config *config, struct registered *registered, struct assignment *assignment) {
@@ -140,6 +233,10 @@ int enact_change(const struct config *config, struct registered *registered, str
                 return r == POLICY_E_INVALID ? error_origin(-EINVAL) : error_trace(r);
         }
         note(registered, assignment);
+        /* As it was before, for a successor, rather than not at all. */
+        if (registered->session->journal->fd >= 0 && adopt_write(registered) != 0)
+                log_say(LOG_LEVEL_WARNING, "session %llu: a successor will find it as it was before",
+                        (unsigned long long)registered->number);
         return 0;
 }
 
@@ -147,12 +244,16 @@ static void name_of(const struct registered *registered, char name[KEEPER_NAME_M
         snprintf(name, KEEPER_NAME_MAX, "session-%llu", (unsigned long long)registered->number);
 }
 
-int enact_keep(struct keeper *keeper, const struct registered *registered) {
-        const int fds[] = { registered->session->listener_fd };
+int enact_keep(struct keeper *keeper, const struct registered *registered, bool is_there) {
+        const struct session *session = registered->session;
+        const int fds[] = { session->listener_fd, session->journal->fd };
         char name[KEEPER_NAME_MAX];
+        int r = adopt_write(registered);
 
+        if (r || is_there)
+                return error_trace(r);
         name_of(registered, name);
-        return error_trace(keeper_put(keeper, name, fds, sizeof(fds) / sizeof(fds[0])));
+        return error_trace(keeper_put(keeper, name, fds, fds[1] >= 0 ? 2 : 1));
 }
 
 void enact_drop(struct keeper *keeper, const struct registered *registered) {

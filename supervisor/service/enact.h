@@ -19,6 +19,7 @@ int enact_begin(const struct registry_options *options, const struct registratio
 /* Another assignment for a living session; takes what it owns. 0 or -errno: then all is as before. */
 int enact_change(const struct config *config, struct registered *registered, struct assignment *assignment);
 
-/* What a successor needs goes to the keeper; is taken from it again. */
-int enact_keep(struct keeper *keeper, const struct registered *registered);
+/* What a successor needs is written down and goes to the keeper (is_there: it is there already); is taken
+ * from it again. */
+int enact_keep(struct keeper *keeper, const struct registered *registered, bool is_there);
 void enact_drop(struct keeper *keeper, const struct registered *registered);

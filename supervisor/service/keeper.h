@@ -15,6 +15,7 @@
 
 #define KEEPER_NAME_MAX 200
 #define KEEPER_FDS_MAX  2
+#define KEEPER_FD       3 /* where the keeper's own program finds its first connection */
 
 struct keeper;
 
@@ -43,8 +44,11 @@ int keeper_drop(struct keeper *keeper, const char *name);
 /* Tells the keeper that nobody will come: it lets go of everything and ends. */
 int keeper_dismiss(struct keeper *keeper);
 
-/* The keeper's own program: serves the connection on fd until it is dismissed, or until nobody came for
- * wait_ns. Returns an exit code. */
+/* From now on its death is noticed by the loop, and not with the next request; NULL: no longer. */
+int keeper_watch(struct keeper *keeper, uv_loop_t *loop);
+
+/* The keeper's own program: serves the connection on fd, then whoever comes to the socket at path, until it
+ * is dismissed, or until nobody came for wait_ns. Returns an exit code. */
 int keeper_main(int fd, const char *path, uint64_t wait_ns);
 
 /* `--replace`: asks the service that runs with this configuration to hand over and waits until it has ended.

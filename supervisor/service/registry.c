@@ -19,6 +19,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "supervisor/service/adopt.h"
 #include "supervisor/service/enact.h"
 #include "supervisor/service/numbers.h"
 #include "supervisor/service/publisher.h"
@@ -36,6 +37,8 @@ struct entry {
         bool closing;   /* although tasks are there */
         bool ended;
         bool keep_listener; /* a successor goes on with it */
+        bool awaited;       /* the launcher of a predecessor's session has not come for it yet */
+        bool kept;          /* the keeper has it */
         bool published;
         struct metered metered; /* under the registry's lock */
 };
@@ -89,10 +92,19 @@ static void add_ledger(struct ledger *to, const struct ledger *ledger) {
                 sums[i] += terms[i];
 }
 
+/* Nobody needs it after us. */
+static void let_go(struct registry *registry, struct entry *entry) {
+        if (!entry->kept || entry->keep_listener)
+                return;
+        enact_drop(registry->options.keeper, &entry->registered);
+        entry->kept = false;
+}
+
 static void forget(struct registry *registry, struct entry *entry) {
         struct registered **link = &registry->first, *before = NULL;
         struct ledger ledger;
 
+        let_go(registry, entry);
         session_ledger(entry->registered.session, &ledger);
         pthread_mutex_lock(&registry->lock);
         while (*link != &entry->registered) {
@@ -134,8 +146,11 @@ void registry_hold(struct registered *registered) {
 void registry_release(struct registered *registered) {
         struct entry *entry = entry_of(registered);
 
-        if (--entry->holds == 0)
-                forget_oldest(registered->registry);
+        if (--entry->holds > 0)
+                return;
+        if (can_be_forgotten(entry))
+                let_go(registered->registry, entry);
+        forget_oldest(registered->registry);
 }
 
 bool registry_attend(struct registered *registered,
@@ -147,6 +162,7 @@ bool registry_attend(struct registered *registered,
         entry->on_end = on_end;
         entry->data = data;
         entry->holds++;
+        entry->awaited = false;
         return true;
 }
 
@@ -157,9 +173,12 @@ bool registry_has_ended(const struct registered *registered) {
 void registry_published(struct registered *registered) {
         struct registry *registry = registered->registry;
 
-        entry_of(registered)->published = true;
-        if (registry->options.keeper && !entry_of(registered)->keep_listener)
-                enact_drop(registry->options.keeper, registered);
+        struct entry *entry = entry_of(registered);
+
+        entry->published = true;
+        /* A result that somebody waits for must outlive us; as long as there is room for it. */
+        if (can_be_forgotten(entry) && !entry->awaited)
+                let_go(registry, entry);
         forget_oldest(registry);
 }
 
@@ -316,6 +335,7 @@ static int describe(struct registry *registry, const struct registration *regist
         entry->on_end = registration->on_end;
         entry->data = registration->data;
         entry->holds = registration->on_end ? 1 : 0;
+        entry->awaited = registration->adopted && registration->origin == ORIGIN_AGENT;
         if (registration->labels)
                 r = labels_copy(registration->labels, &registered->labels);
         if (!r && registry->options.config && !registration->adopted)
@@ -348,14 +368,17 @@ static void append(struct registry *registry, struct entry *entry) {
 }
 
 /* Another process may hold the session's number already; it is ours before the task may go. */
-static int start(struct registry *registry, struct entry *entry) {
+static int start(struct registry *registry, struct entry *entry, const struct adopted *adopted) {
         struct registered *registered = &entry->registered;
         struct epoll_event event = { .events = 0,
                                      .data.ptr = entry }; /* EPOLLHUP and EPOLLERR always come */
         int r = 0;
 
-        if (registry->options.keeper)
-                r = enact_keep(registry->options.keeper, registered);
+        if (registry->options.keeper) {
+                r = enact_keep(registry->options.keeper, registered,
+                               adopted && adopted->kept == JOURNAL_WHOLE);
+                entry->kept = !r;
+        }
         if (!r &&
             epoll_ctl(registry->hangups_fd, EPOLL_CTL_ADD, registered->session->listener_fd, &event) < 0)
                 r = error_origin(-errno);
@@ -366,8 +389,6 @@ static int start(struct registry *registry, struct entry *entry) {
 }
 
 static void withdraw(struct registry *registry, struct entry *entry) {
-        if (registry->options.keeper)
-                enact_drop(registry->options.keeper, &entry->registered);
         entry->registered.session->listener_fd = fd_close(entry->registered.session->listener_fd);
         pthread_mutex_lock(&registry->lock);
         registry->n_alive--;
@@ -423,7 +444,7 @@ int registry_add(struct registry *registry, const struct registration *registrat
         append(registry, entry);
         if (registry->options.publisher)
                 publisher_expect(registry->options.publisher, &entry->registered);
-        r = start(registry, entry);
+        r = start(registry, entry, registration->adopted);
         if (r) {
                 withdraw(registry, entry);
                 return error_trace(r);
@@ -515,6 +536,8 @@ void registry_stop(struct registry *registry, bool hand_over, void (*done)(void 
                 if (entry->ended)
                         continue;
                 entry->keep_listener = hand_over && registry->options.keeper;
+                if (entry->keep_listener)
+                        session_leave(at->session);
                 entry->closing = true;
                 kick_soon(registry, entry, 0);
         }

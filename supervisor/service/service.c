@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "supervisor/kernel.h"
+#include "supervisor/service/adopt.h"
 #include "supervisor/service/agent.h"
 #include "supervisor/service/config.h"
 #include "supervisor/service/keeper.h"
@@ -383,6 +384,33 @@ static int open_metrics(struct service *service) {
 
 /* ---- begin ---- */
 
+/* One session of a predecessor. What cannot be gone on with is let go: its tasks see ENOSYS, and are not let
+ * through. */
+static int take_session(struct service *service, struct kept *kept) {
+        struct registration registration = { .sink_fd = -1 };
+        struct registered *registered;
+        struct adopted adopted;
+        int r = adopt_read(kept, &service->kernel, &adopted);
+
+        if (!r) {
+                registration.adopted = &adopted;
+                registration.origin = adopted.origin;
+                registration.listener_fd = fd_take(&adopted.listener_fd);
+                registration.uid = adopted.uid;
+                registration.pid = adopted.pid;
+                registration.labels = &adopted.labels;
+                registration.metadata = adopted.metadata;
+                r = registry_add(service->registry, &registration, &registered);
+                adopted_deinit(&adopted);
+        }
+        if (r) {
+                log_say(LOG_LEVEL_ERROR, "%s of a predecessor cannot be gone on with%s%s", kept->name,
+                        r < 0 ? ": " : "", r < 0 ? error_describe(r) : "");
+                keeper_drop(service->keeper, kept->name);
+        }
+        return r;
+}
+
 /* What a predecessor left. */
 static int take_over(struct service *service) {
         size_t n_sessions = 0;
@@ -397,6 +425,8 @@ static int take_over(struct service *service) {
                 if (strncmp(kept.name, "socket-", 7) == 0 &&
                     service->n_sockets < sizeof(service->sockets) / sizeof(service->sockets[0]))
                         service->sockets[service->n_sockets++] = kept;
+                else if (strncmp(kept.name, "session-", 8) == 0)
+                        n_sessions += take_session(service, &kept) == 0;
                 else
                         for (size_t i = 0; i < kept.n_fds; i++)
                                 fd_close(kept.fds[i]);
@@ -456,6 +486,8 @@ static int begin(struct service *service) {
         if (r)
                 return error_trace(r);
         watch(service);
+        if (service->keeper)
+                keeper_watch(service->keeper, &service->loop);
         r = take_over(service);
         if (!r)
                 r = open_agent(service);
@@ -490,6 +522,8 @@ static void finish(struct service *service) {
         if (service->registry)
                 close_parts(service);
         service->publisher = service->publisher ? publisher_free(service->publisher, OUTLETS_MS) : NULL;
+        if (service->keeper)
+                keeper_watch(service->keeper, NULL);
         if (service->keeper && service->dismiss)
                 keeper_dismiss(service->keeper);
         service->registry = registry_free(service->registry);
