@@ -179,8 +179,17 @@ static void note_interruption(struct session *session, const struct call *call) 
                         call->event.tid;
 }
 
-/* A handler returns, and calls were taken back by signals lately: perhaps the one it returns to. Lets go of
- * the lock meanwhile: the task's memory may make us wait. */
+/* A task can make us wait for its memory as long as it likes (userfaultfd, a file of its own file system):
+ * nobody else may wait with us. */
+static void begin_waiting(struct session *session) {
+        pthread_mutex_unlock(&session->lock);
+}
+
+static void end_waiting(struct session *session) {
+        pthread_mutex_lock(&session->lock);
+}
+
+/* A handler returns, and calls were taken back by signals lately: perhaps the one it returns to. */
 static void call_repair(struct session *session, struct call *call) {
         uint32_t *interrupted =
                 &session->journal->header->interrupted_tids[call->event.tid % JOURNAL_INTERRUPTED];
@@ -191,11 +200,11 @@ static void call_repair(struct session *session, struct call *call) {
                 *interrupted = 0;
                 return;
         }
-        if (session->last_gap_ns == 0 || call->event.first_ns - session->last_gap_ns >= REPAIR_NS)
-                return;
-        pthread_mutex_unlock(&session->lock);
-        restart_interrupted(session->kernel, session->listener_fd, call->notif.id, call->event.tid);
-        pthread_mutex_lock(&session->lock);
+        if (session->last_gap_ns != 0 && call->event.first_ns - session->last_gap_ns < REPAIR_NS) {
+                begin_waiting(session);
+                restart_interrupted(session->kernel, session->listener_fd, call->notif.id, call->event.tid);
+                end_waiting(session);
+        }
 }
 
 static void call_decide(struct session *session, struct call *call) {
@@ -209,31 +218,42 @@ static void call_decide(struct session *session, struct call *call) {
                 call->n_errors++;
 }
 
-/* Finds the row; says whether the call is to be described. */
-static int call_classify(struct session *session, struct call *call) {
-        struct tally_key key;
+static void call_key(const struct call *call, struct tally_key *ret) {
         uint64_t mask[EVENT_N_ARGS];
-        int r;
 
-        memset(&key, 0, sizeof(key));
-        memcpy(key.comm, call->event.comm, sizeof(key.comm));
-        key.arch = call->event.arch;
-        key.nr = call->event.nr;
-        key.verdict = call->event.verdict;
-        key.flags = call->event.flags & (EVENT_OBSERVED | EVENT_RUNTIME);
+        memset(ret, 0, sizeof(*ret));
+        memcpy(ret->comm, call->event.comm, sizeof(ret->comm));
+        ret->arch = call->event.arch;
+        ret->nr = call->event.nr;
+        ret->verdict = call->event.verdict;
+        ret->flags = call->event.flags & (EVENT_OBSERVED | EVENT_RUNTIME);
         /* Of a policy, what was answered tells rows apart as well. */
         if (call->policed)
-                key.flags |=
+                ret->flags |=
                         call->event.answer << 24 |
                         (call->event.answer == EVENT_ANSWER_ERRNO ? (uint32_t)call->event.value << 8 : 0);
         if (call->verdict.rule)
-                snprintf(key.rule, sizeof(key.rule), "%s", call->event.rule);
+                snprintf(ret->rule, sizeof(ret->rule), "%s", call->event.rule);
         if (syscall_class_mask(call->event.arch, call->event.nr, mask) > 0)
                 for (size_t i = 0; i < EVENT_N_ARGS; i++)
-                        key.args[i] = call->event.args[i] & mask[i];
-        r = tally_find(&session->tally, &key, &call->row);
-        call->new_row = call->described = r == TALLY_E_NEW;
+                        ret->args[i] = call->event.args[i] & mask[i];
+}
+
+/* Is the call to be described: because its row will be new, or is not described yet? */
+static void call_look(struct session *session, struct call *call, const struct tally_key *key) {
+        struct tally_row *row;
+        int r = tally_look(&session->tally, key, &row);
+
+        call->described =
+                call->note[0] || r == TALLY_E_NEW || (r == 0 && !(row->event.flags & EVENT_DETAIL_OK));
         call->decoded = call->described || session->options.decode_all || session->stream_bytes > 0;
+}
+
+/* Finds the row, or makes it. */
+static int call_classify(struct session *session, struct call *call, const struct tally_key *key) {
+        int r = tally_find(&session->tally, key, &call->row);
+
+        call->new_row = r == TALLY_E_NEW;
         if (r == TALLY_E_FULL || r < 0) {
                 call->row = NULL;
                 return r < 0 ? error_trace(r) : 0;
@@ -241,7 +261,6 @@ static int call_classify(struct session *session, struct call *call) {
         return 0;
 }
 
-/* Lets go of the lock meanwhile. */
 static void call_describe(struct session *session, struct call *call) {
         struct target target = { .kernel = session->kernel, .tid = call->event.tid };
         struct decode_source source = target_source(&target);
@@ -252,9 +271,7 @@ static void call_describe(struct session *session, struct call *call) {
         task = tasks_find_whole(&session->tasks, call->event.tid, call->event.first_ns);
         call->event.pid = task->pid;
         call->event.uid = task->uid;
-        /* A task can make whoever reads its memory wait for as long as it likes (userfaultfd, FUSE). That is
-         * its own session's trouble, and not that of those who ask for the ledger and the rows. */
-        pthread_mutex_unlock(&session->lock);
+        begin_waiting(session);
         if (call->described) {
                 target_program(&target, &call->event);
                 target_locate(&target, &call->event);
@@ -262,10 +279,7 @@ static void call_describe(struct session *session, struct call *call) {
         if (decode_args(&source, call->event.arch, call->event.nr, call->event.args, call->event.detail,
                         sizeof(call->event.detail)))
                 call->read_memory = true;
-        pthread_mutex_lock(&session->lock);
-        /* A worker's call of the same kind may have been faster. */
-        if (call->new_row && call->row->event.count > 0)
-                call->new_row = false;
+        end_waiting(session);
         if (call->note[0]) {
                 size_t n = strlen(call->event.detail);
 
@@ -443,17 +457,20 @@ static void call_record(struct session *session, struct call *call) {
 
 /* What is left once it is known what to answer. */
 static int call_finish(struct session *session, struct call *call) {
-        int r = call_classify(session, call);
+        struct tally_key key;
+        int r;
 
+        call_key(call, &key);
+        call_look(session, call, &key);
+        if (call->decoded)
+                call_describe(session, call);
+        /* Only now, since others may have used the lock in between. */
+        r = call_classify(session, call, &key);
         if (r) {
                 call->n_errors++;
                 if (!call->policed)
                         decide_on_error(session->options.mode, &call->event);
         }
-        if (call->note[0] || (call->row && !call->new_row && !(call->row->event.flags & EVENT_DETAIL_OK)))
-                call->described = call->decoded = true;
-        if (call->decoded)
-                call_describe(session, call);
         call_forget_names(session, call);
         call_prepare(session, call);
         r = call_answer(session, call);

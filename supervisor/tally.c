@@ -111,7 +111,7 @@ int tally_adopt(struct tally *tally, size_t n) {
         return 0;
 }
 
-int tally_find(struct tally *tally, const struct tally_key *key, struct tally_row **ret_row) {
+static int find(struct tally *tally, const struct tally_key *key, bool make, struct tally_row **ret_row) {
         struct tally_key folded = *key;
         uint64_t hash = key_hash(key);
 
@@ -119,9 +119,9 @@ int tally_find(struct tally *tally, const struct tally_key *key, struct tally_ro
         if (*ret_row)
                 return 0;
         if (tally->n < TALLY_ROWS)
-                return error_trace(insert(tally, key, hash, ret_row));
+                return make ? error_trace(insert(tally, key, hash, ret_row)) : TALLY_E_NEW;
 
-        tally->merged++;
+        tally->merged += make;
         folded.flags |= EVENT_MERGED_ARGS;
         memset(folded.args, 0, sizeof(folded.args));
         for (int with_comm = 1; with_comm >= 0; with_comm--) {
@@ -137,6 +137,8 @@ int tally_find(struct tally *tally, const struct tally_key *key, struct tally_ro
                 if (*ret_row)
                         return 0;
                 if (tally->n < limit) {
+                        if (!make)
+                                return TALLY_E_NEW;
                         r = insert(tally, &folded, hash, ret_row);
                         if (r == TALLY_E_NEW)
                                 (*ret_row)->event.flags = EVENT_MERGED_ARGS;
@@ -144,6 +146,14 @@ int tally_find(struct tally *tally, const struct tally_key *key, struct tally_ro
                 }
         }
         return TALLY_E_FULL;
+}
+
+int tally_find(struct tally *tally, const struct tally_key *key, struct tally_row **ret_row) {
+        return error_trace(find(tally, key, true, ret_row));
+}
+
+int tally_look(struct tally *tally, const struct tally_key *key, struct tally_row **ret_row) {
+        return find(tally, key, false, ret_row);
 }
 
 bool tally_take(struct tally *tally, size_t index, struct event *ret, bool *ret_new) {

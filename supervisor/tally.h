@@ -58,6 +58,8 @@ int tally_adopt(struct tally *tally, size_t n);
  * but for key and count 0. TALLY_E_FULL, or -ENOMEM: nothing. The caller counts.
  */
 int tally_find(struct tally *tally, const struct tally_key *key, struct tally_row **ret_row);
+/* What tally_find() would give; makes nothing: *ret_row is NULL unless it is 0. */
+int tally_look(struct tally *tally, const struct tally_key *key, struct tally_row **ret_row);
 
 /* Row number index, with as much of its count as was not yet taken; that is taken now. False: nothing is
  * new. *ret_new: it was never taken before. */

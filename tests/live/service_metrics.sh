@@ -187,6 +187,15 @@ if [ -e is-stuck ]; then
   until_true is 1 sum callgate_calls_in_flight
   same "beside a task that makes its session wait: it is in flight" 1 "$(sum callgate_calls_in_flight)"
   same "beside a task that makes its session wait: healthz" 200 "$(status /healthz)" answer.out
+  # Its events are published meanwhile, and everybody else's.
+  program record -o beside.json -- "$programs/hostile" quiet 100
+  same "beside a task that makes its session wait: another program" 0 $? program.err
+  count_of() { limited "$callgate" events --json events 2>/dev/null | grep -F 'quiet 100"' | grep -c '"syscall_name":"getppid"'; }
+  until_true eval '[ "$(count_of)" -gt 0 ]'
+  same "beside a task that makes its session wait: what the other did is published" yes \
+    "$([ "$(count_of)" -gt 0 ] && echo yes)" service.err
+  limited "$callgate" status --control "$work/control.sock" >status.out 2>&1
+  same "beside a task that makes its session wait: callgate status" 0 $? status.out
   kill -KILL $(pgrep -f "^$programs/hostile stuck $work/is-stuck")
 fi
 wait "$stuck"

@@ -474,6 +474,8 @@ static long read_and_look(void *data, uint32_t tid, uint64_t address, void *byte
         cr_expect_eq(ledger.pending, 1);
         cr_expect_eq(session_take_row(looked_at, &cursor, &row, &is_new), SESSION_E_IDLE);
         cr_expect_eq(cursor, 0, "what is not described yet is for the next time");
+        cr_expect_eq(looked_at->tally.n, looked_at->journal->header->n_rows,
+                     "a successor believes every row");
         return read_as_usual(data, tid, address, bytes, n);
 }
 

@@ -22,16 +22,21 @@ static void teardown(void) {
 
 TestSuite(tally, .init = setup, .fini = teardown);
 
-static int count(const char *comm, uint32_t nr, uint64_t arg, struct event **ret) {
-        struct tally_row *row;
+static struct tally_key key_of(const char *comm, uint32_t nr, uint64_t arg) {
         struct tally_key key;
-        int r;
 
         memset(&key, 0, sizeof(key));
         strncpy(key.comm, comm, sizeof(key.comm) - 1);
         key.nr = nr;
         key.args[0] = arg;
-        r = tally_find(&tally, &key, &row);
+        return key;
+}
+
+static int count(const char *comm, uint32_t nr, uint64_t arg, struct event **ret) {
+        struct tally_key key = key_of(comm, nr, arg);
+        struct tally_row *row;
+        int r = tally_find(&tally, &key, &row);
+
         *ret = row ? &row->event : NULL;
         if (*ret)
                 (*ret)->count++;
@@ -104,4 +109,26 @@ Test(tally, rows_that_are_there_are_found_again) {
         cr_assert_eq(count("sh", 1000, 0, &row), TALLY_E_NEW);
         for (size_t i = 0; i < 1000; i++)
                 cr_assert_eq(tally.rows[i].event.count, 2);
+}
+
+/* What looking says is what finding then does, also when rows are folded. */
+Test(tally, looking_makes_nothing) {
+        struct event *found;
+        char comm[16];
+
+        for (unsigned i = 0; i < 3 * TALLY_ROWS; i++) {
+                struct tally_key key;
+                struct tally_row *row = NULL;
+                uint64_t merged = tally.merged;
+                size_t n = tally.n;
+                int r;
+
+                snprintf(comm, sizeof(comm), "c%u", i % 7 ? i : i / 49);
+                key = key_of(comm, 16 + i % 3, 0);
+                r = tally_look(&tally, &key, &row);
+                cr_assert_eq(tally.n, n);
+                cr_assert_eq(tally.merged, merged);
+                cr_assert_eq(row != NULL, r == 0);
+                cr_assert_eq(count(comm, 16 + i % 3, 0, &found), r);
+        }
 }
