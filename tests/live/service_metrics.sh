@@ -174,6 +174,8 @@ for i in 1 2 3; do
 done
 touch enough
 for job in $(jobs -p); do [ "$job" = "$service_pid" ] || wait "$job"; done
+# What has just ended may not be counted among the ended yet.
+until_true is 0 sum callgate_sessions
 before=$(sum callgate_calls_received_total)
 program record -o more.json -- true
 until_true is 0 sum callgate_sessions
