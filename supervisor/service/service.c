@@ -114,8 +114,8 @@ static void stop(struct service *service, bool dismiss) {
 
 static void on_signal(uv_signal_t *signal, int number) {
         struct service *service = signal->data;
-        bool dismiss = number == SIGINT || !service->keeper;
         size_t n = registry_alive(service->registry);
+        bool dismiss = number == SIGINT || !service->keeper || n == 0;
 
         if (n > 0)
                 log_say(LOG_LEVEL_INFO,

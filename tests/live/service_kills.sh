@@ -1,0 +1,121 @@
+#!/usr/bin/env bash
+# The service killed (SIGKILL) at random moments, stopped and started again, and replaced, while programs run
+# behind it: every call of theirs does what it does without, and is counted once. SEED=n repeats a run as far as
+# the machine allows it.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source-path=SCRIPTDIR source=service_lib.sh
+. "$live/service_lib.sh"
+
+seed=${SEED:-$RANDOM}
+RANDOM=$seed
+kills=${KILLS:-200} changes=20
+rounds=${ROUNDS:-250}
+LIMIT=240
+
+service_config <<Y
+keeper: { kind: process, wait: 120s }
+Y
+service_start
+
+# ---- what is so without any of it ----
+programs_n=4
+begin() { # batch
+  for i in $(seq "$programs_n"); do
+    mkdir -p "$1-$i"
+    (cd "$1-$i" && limited "$callgate" record --supervisor "$work/agent.sock" -o profile.json -- \
+      "$programs/steady" "$rounds" >out 2>err; echo $? >rc) &
+    running[i]=$!
+  done
+}
+# The set of calls, and how many there were: the ledger of an undisturbed run is that of every other.
+received() { sed -n 's/.*ledger: received \([0-9]*\) = answered \([0-9]*\) + gone 0 + pending 0; recorded \([0-9]*\), dropped 0.*/\1 \2 \3/p' "$1"; }
+check() { # batch
+  for i in $(seq "$programs_n"); do
+    wait "${running[i]}"
+    same "$1-$i: exit status" 0 "$(cat "$1-$i/rc")" "$1-$i/err"
+    same "$1-$i: every call did what it does" "$rounds rounds" "$(cat "$1-$i/out")" service.err
+    [ "$1" = native ] || same_file "$1-$i: the profile" native-1/profile.json "$1-$i/profile.json"
+    [ "$1" = native ] || same "$1-$i: every call counted once" "$(received native-1/err)" "$(received "$1-$i/err")" "$1-$i/err"
+    [ "$1" = native ] || [ "$n_failures" -gt 0 ] || rm -rf "${1:?}-$i"
+  done
+}
+any_runs() {
+  for pid in "${running[@]}"; do
+    kill -0 "$pid" 2>/dev/null && return 0
+  done
+  return 1
+}
+begin native
+check native
+same "an undisturbed ledger balances" 3 "$(received native-1/err | wc -w)" native-1/err
+
+# ---- at random moments ----
+run_service() { # arguments
+  n_served=$(grep -c 'serving;' service.err)
+  "$bin/callgated" --config "$work/service.yaml" "$@" 2>>"$work/service.err" </dev/null &
+  service_pid=$!
+}
+served() { until_true service_serves "$n_served" || fail "the successor does not serve" service.err; }
+# Mostly while it serves, now and then while it is still taking over.
+moment() {
+  [ $((RANDOM % 4)) -eq 0 ] || served
+  sleep "0.0$((RANDOM % 60 + 10))"
+}
+n_served=0 batch=0
+disturb() { # name how often: begins programs and calls change_NAME until it did so often
+  local n=0
+  while [ "$n" -lt "$2" ] && [ "$n_failures" -eq 0 ]; do
+    batch=$((batch + 1))
+    begin "$1-$batch"
+    while any_runs && [ "$n" -lt "$2" ]; do
+      "change_$1"
+      n=$((n + 1))
+    done
+    check "$1-$batch"
+  done
+  echo "service_kills: $n times $1, $batch batches of $programs_n programs so far, seed $seed"
+}
+change_kill() {
+  moment
+  kill -KILL "$service_pid"
+  wait "$service_pid" 2>/dev/null
+  run_service
+}
+change_restart() {
+  served
+  sleep "0.0$((RANDOM % 60 + 10))"
+  kill -TERM "$service_pid"
+  wait "$service_pid"
+  same "it ends as asked" 0 $? service.err
+  run_service
+}
+change_replace() {
+  local old
+  served
+  old=$service_pid
+  sleep "0.0$((RANDOM % 60 + 10))"
+  run_service --replace
+  served
+  wait "$old"
+  same "the old one ends" 0 $? service.err
+}
+disturb kill "$kills"
+disturb restart "$changes"
+disturb replace "$changes"
+has "sessions were taken over" service.err "took over"
+
+# ---- the keeper itself ----
+batch=$((batch + 1))
+begin "keeper-$batch"
+keepers() { pgrep -f -- "--keeper $work/state/keeper.sock"; }
+kill -KILL "$(keepers)"
+until_true grep -q 'holds all' service.err || fail "no other keeper is started" service.err
+change_kill
+check "keeper-$batch"
+
+served
+kill -INT "$service_pid"
+wait "$service_pid"
+same "the service ends" 0 $? service.err
+finish
