@@ -53,10 +53,11 @@ struct supervision {
         bool own_sink;
         pthread_t printer;
         bool printing;
-        bool peer_over; /* final result, or gone */
-        bool lost;      /* the connection to a service was, since lost_at; we look for it again */
-        bool restarted; /* it was found again */
-        bool any_row;   /* of a result */
+        bool peer_over;        /* final result, or gone */
+        bool lost;             /* the connection to a service was, since lost_at; we look for it again */
+        bool restarted;        /* it was found again */
+        size_t n_rows, n_skip; /* rows of this connection, and how many of them had come before */
+        bool any_row;          /* of a result */
         struct timespec lost_at;
         bool snapshot; /* rows of a snapshot are coming */
         bool snapshot_done;
@@ -271,7 +272,11 @@ static int on_peer(struct supervision *supervision) {
         struct message message;
         int r = peer_receive(&supervision->peer, &message);
 
-        if (r == PEER_E_GONE && supervision->peer.service && !supervision->any_row) {
+        if (r == PEER_E_GONE && supervision->peer.service &&
+            (!supervision->any_row || !supervision->snapshot)) {
+                /* An ended session's rows stay as they are: what came already is left out. */
+                supervision->n_skip = supervision->n_rows;
+                supervision->n_rows = 0;
                 clock_gettime(CLOCK_MONOTONIC, &supervision->lost_at);
                 supervision->lost = true;
                 return 0;
@@ -286,6 +291,9 @@ static int on_peer(struct supervision *supervision) {
         switch (message.number) {
         case MESSAGE_ROW:
                 supervision->any_row = true; /* counts would be added twice */
+                supervision->n_rows++;
+                if (supervision->n_rows <= supervision->n_skip)
+                        return 0;
                 explain_second_listener(&message.event);
                 r = supervision->options->on_row(supervision->options->data, &message.event);
                 return r ? say_trouble(r, "result") : 0;

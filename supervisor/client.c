@@ -58,11 +58,18 @@ struct client {
         enum sending sending;
         size_t next_row;
         bool closing;
+        struct client *next, **link; /* in options.all */
 };
 
 static void client_free(struct client *client) {
         void (*on_closed)(void *data) = client->options.on_closed;
         void *data = client->options.data;
+
+        if (client->link) {
+                *client->link = client->next;
+                if (client->next)
+                        client->next->link = client->link;
+        }
 
         policing_free(client->wanted.policing);
         if (client->registered)
@@ -522,8 +529,23 @@ int client_new(const struct client_options *options, int fd) {
                 return error_origin(r);
         }
         client->socket_open = true;
+        if (options->all) {
+                client->next = *options->all;
+                client->link = options->all;
+                if (client->next)
+                        client->next->link = &client->next;
+                *options->all = client;
+        }
         r = uv_poll_start(&client->socket, UV_READABLE, on_socket);
         if (r)
                 client_close(client);
         return 0;
+}
+
+void client_end_all(struct client *all) {
+        for (struct client *client = all, *next; client; client = next) {
+                next = client->next;
+                if (!client->closing)
+                        client_close(client);
+        }
 }

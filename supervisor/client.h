@@ -17,7 +17,8 @@ struct client;
 struct client_options {
         uv_loop_t *loop;
         struct registry *registry;
-        bool private; /* a supervisor of this client's own */
+        bool private;        /* a supervisor of this client's own */
+        struct client **all; /* a list that it is in as long as it is there; NULL: none */
         void (*on_closed)(void *data);
         void *data;
 };
@@ -25,3 +26,7 @@ struct client_options {
 /* Takes over fd. on_closed is called once, when connection and session are both gone; the client is freed
  * by then. 0 or -errno: fd is closed and on_closed is not called. */
 int client_new(const struct client_options *options, int fd);
+
+/* Ends all connections of a list, whatever is on its way; their sessions go on. The loop runs once more
+ * before the registry is freed. */
+void client_end_all(struct client *all);

@@ -62,6 +62,7 @@ static void welcome(struct agent *agent, int fd, uint32_t uid) {
         const struct client_options options = {
                 .loop = agent->options.loop,
                 .registry = agent->options.registry,
+                .all = agent->options.clients,
                 .on_closed = on_client_closed,
                 .data = charge,
         };

@@ -13,10 +13,13 @@
 
 struct agent;
 
+struct client;
+
 struct agent_options {
         uv_loop_t *loop;
         struct registry *registry;
         const struct config *config; /* borrowed until agent_configure() */
+        struct client **clients;     /* a list of all connections: supervisor/client.h; NULL: none */
 };
 
 /* listening_fd is eaten, also on failure. 0 or -errno. */

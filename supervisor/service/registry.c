@@ -60,7 +60,7 @@ struct registry {
         unsigned n_handles;
 
         bool walking; /* the list is being gone through: nobody is freed */
-        bool stopping;
+        bool stopping, handing_over;
         void (*on_stopped)(void *data);
         void *stopped_data;
 };
@@ -148,7 +148,8 @@ void registry_release(struct registered *registered) {
 
         if (--entry->holds > 0)
                 return;
-        if (can_be_forgotten(entry))
+        /* At the end nobody knows whether he has his result: he may ask the successor. */
+        if (can_be_forgotten(entry) && !registered->registry->handing_over)
                 let_go(registered->registry, entry);
         forget_oldest(registered->registry);
 }
@@ -304,9 +305,11 @@ static int admit(struct registry *registry, const struct registration *registrat
 
         if (!kernel->is_listener(kernel->data, registration->listener_fd))
                 return REGISTRY_E_FOREIGN;
+        if (registry->stopping && !registry->handing_over)
+                return REGISTRY_E_LIMIT;
         if (!config || registration->adopted)
-                return registry->stopping ? REGISTRY_E_LIMIT : 0;
-        if (registry->stopping || registry->n_alive >= config->limits.sessions)
+                return 0;
+        if (registry->n_alive >= config->limits.sessions)
                 return REGISTRY_E_LIMIT;
         /* All containers of a machine are root's. */
         if (registration->uid != 0 &&
@@ -368,6 +371,8 @@ static void append(struct registry *registry, struct entry *entry) {
 }
 
 /* Another process may hold the session's number already; it is ours before the task may go. */
+static void leave(struct registry *registry, struct entry *entry);
+
 static int start(struct registry *registry, struct entry *entry, const struct adopted *adopted) {
         struct registered *registered = &entry->registered;
         struct epoll_event event = { .events = 0,
@@ -451,6 +456,9 @@ int registry_add(struct registry *registry, const struct registration *registrat
         }
         if (registry->options.publisher)
                 publisher_begin(registry->options.publisher, &entry->registered);
+        /* What was on its way when we were told to hand over goes with the rest. */
+        if (registry->stopping)
+                leave(registry, entry);
         *ret = &entry->registered;
         return 0;
 }
@@ -467,6 +475,14 @@ struct registered *registry_find(struct registry *registry, uint64_t number) {
         while (at && at->number != number)
                 at = at->next;
         return at;
+}
+
+size_t registry_kept(const struct registry *registry) {
+        size_t n = 0;
+
+        for (const struct registered *at = registry->first; at; at = at->next)
+                n += entry_of(at)->kept;
+        return n;
 }
 
 size_t registry_alive(const struct registry *registry) {
@@ -526,8 +542,16 @@ void registry_close(struct registry *registry, struct registered *registered) {
         kick_soon(registry, entry_of(registered), 0);
 }
 
+static void leave(struct registry *registry, struct entry *entry) {
+        entry->keep_listener = registry->handing_over;
+        if (entry->keep_listener)
+                session_leave(entry->registered.session);
+        kick_soon(registry, entry, 0);
+}
+
 void registry_stop(struct registry *registry, bool hand_over, void (*done)(void *data), void *data) {
         registry->stopping = true;
+        registry->handing_over = hand_over && registry->options.keeper;
         registry->on_stopped = done;
         registry->stopped_data = data;
         for (struct registered *at = registry->first; at; at = at->next) {
@@ -535,11 +559,7 @@ void registry_stop(struct registry *registry, bool hand_over, void (*done)(void 
 
                 if (entry->ended)
                         continue;
-                entry->keep_listener = hand_over && registry->options.keeper;
-                if (entry->keep_listener)
-                        session_leave(at->session);
-                entry->closing = true;
-                kick_soon(registry, entry, 0);
+                leave(registry, entry);
         }
         uv_async_send(&registry->ended);
 }

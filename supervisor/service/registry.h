@@ -120,6 +120,8 @@ void registry_published(struct registered *registered);
 struct registered *registry_first(struct registry *registry); /* then ->next: alive and ended, by number */
 struct registered *registry_find(struct registry *registry, uint64_t number);
 size_t registry_alive(const struct registry *registry);
+/* Those alive, and results that somebody waits for: what a successor would have to take over. */
+size_t registry_kept(const struct registry *registry);
 
 /* Another mode, profile or policy from the next call on. Takes what assignment owns. 0 or -errno. */
 int registry_change(struct registry *registry, struct registered *registered, struct assignment *assignment);

@@ -15,6 +15,7 @@
 #include "base/diag.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "supervisor/client.h"
 #include "supervisor/kernel.h"
 #include "supervisor/service/adopt.h"
 #include "supervisor/service/agent.h"
@@ -53,6 +54,7 @@ struct service {
         struct publisher *publisher;
         struct registry *registry;
         struct agent *agent;
+        struct client *clients; /* its connections */
         struct oci *oci[OCI_MAX];
         struct gate gates[OCI_MAX];
         struct rpc *rpc;
@@ -108,6 +110,10 @@ static void stop(struct service *service, bool dismiss) {
         service->dismiss = dismiss;
         atomic_store(&service->ready, false);
         manager_stopping();
+        /* Who connects from now on is the successor's. */
+        service->agent = agent_free(service->agent);
+        for (size_t i = 0; i < OCI_MAX; i++)
+                service->oci[i] = service->oci[i] ? oci_free(service->oci[i]) : NULL;
         uv_timer_start(&service->deadline, on_deadline, STOP_MS, 0);
         registry_stop(service->registry, !dismiss, on_stopped, service);
 }
@@ -115,7 +121,7 @@ static void stop(struct service *service, bool dismiss) {
 static void on_signal(uv_signal_t *signal, int number) {
         struct service *service = signal->data;
         size_t n = registry_alive(service->registry);
-        bool dismiss = number == SIGINT || !service->keeper || n == 0;
+        bool dismiss = number == SIGINT || !service->keeper || registry_kept(service->registry) == 0;
 
         if (n > 0)
                 log_say(LOG_LEVEL_INFO,
@@ -291,6 +297,7 @@ static int open_agent(struct service *service) {
                 .loop = &service->loop,
                 .registry = service->registry,
                 .config = service->config,
+                .clients = &service->clients,
         };
         int fd, r;
 
@@ -526,6 +533,8 @@ static void finish(struct service *service) {
                 keeper_watch(service->keeper, NULL);
         if (service->keeper && service->dismiss)
                 keeper_dismiss(service->keeper);
+        client_end_all(service->clients);
+        uv_run(&service->loop, UV_RUN_NOWAIT);
         service->registry = registry_free(service->registry);
         while (uv_run(&service->loop, UV_RUN_NOWAIT))
                 ;

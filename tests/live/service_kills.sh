@@ -27,6 +27,10 @@ begin() { # batch
       "$programs/steady" "$rounds" >out 2>err; echo $? >rc) &
     running[i]=$!
   done
+  # A launch that the service is killed in fails, before its program begins; that is not what this is about.
+  for i in $(seq "$programs_n"); do
+    until_true test -e "$1-$i/begun" || fail "$1-$i does not begin" "$1-$i/err" service.err
+  done
 }
 # The set of calls, and how many there were: the ledger of an undisturbed run is that of every other.
 received() { sed -n 's/.*ledger: received \([0-9]*\) = answered \([0-9]*\) + gone 0 + pending 0; recorded \([0-9]*\), dropped 0.*/\1 \2 \3/p' "$1"; }
