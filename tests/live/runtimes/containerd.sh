@@ -44,6 +44,13 @@ for label in manager=containerd pod="flow-$counter-pod" namespace=shop container
 done
 if grep -q hidden session.json; then fail "an annotation that containerd was not told to hand on came"; else pass; fi
 
+cri_manifest cri-dry.json exec /bin/sleep 1000 >exec.yaml
+cp cri-dry.json "$kubelet_root/seccomp/"
+kubelet start exec.yaml >exec.out 2>&1
+kubelet --container exec exec exec.yaml -- /bin/mkdir /work/more >exec.out 2>&1
+flow_exec cri pod=exec-pod $?
+kubelet stop exec.yaml
+
 service_stop
 same "callgated: exit status" 0 $?
 flow_alone ctr ctr_run

@@ -94,6 +94,21 @@ flow_dry_run() { # what run for runtime
   same "$what, dry run: the profile with what it lacked" 0 $? snapshot.err
 }
 
+# What is started in a running container comes by a listener of its own, under the same labels.
+refused_in_exec() { # label=value: of the container, whose exec has ended; is mkdir in one of its two sessions?
+  ask sessions -a --json --label "$1" >sessions.json 2>sessions.err || return 1
+  python - <<'P'
+import json, sys
+sessions = json.load(open("sessions.json"))
+ended = [session["refused"] for session in sessions if session["ended_ns"]]
+sys.exit(not (len(sessions) == 2 and ended == [1]))
+P
+}
+flow_exec() { # what label=value status-of-exec
+  same "$1, exec: exit status" 0 "$3"
+  until_true refused_in_exec "$2" && pass || fail "$1, exec: no session of its own with one refusal" sessions.json
+}
+
 bundle_profile() { # folder of bundles, with one bundle in it; to
   python - "$1"/*/config.json "$2" <<'P' || fail "no default profile in a bundle"
 import json, sys

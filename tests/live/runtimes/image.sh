@@ -37,7 +37,7 @@ mkdir -p "$folder/etc/apt/"{apt.conf.d,preferences.d,trusted.gpg.d}
 buildah_ commit -q --rm "$tools" localhost/tools:1 >/dev/null || fail "commit of the tools"
 
 base=$(buildah_ from scratch) && folder=$(buildah_ mount "$base")
-LIMIT=120 limited mmdebstrap --quiet --variant=apt --include="$(named 1 | tr ' ' ,)" \
+LIMIT=120 limited mmdebstrap --quiet --variant=essential --include="$(named 1 | tr ' ' ,)" \
   "$(. /etc/os-release && echo "$VERSION_CODENAME")" "$folder" >mmdebstrap.log 2>&1 </dev/null ||
   skip "no packages can be fetched: $(tail -n 1 mmdebstrap.log)"
 rm -f "$folder"/etc/apt/sources.list

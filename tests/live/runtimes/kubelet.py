@@ -220,8 +220,9 @@ class Kubelet:
         return state
 
     def remove(self, state):
+        grace = self.pod.spec.get("terminationGracePeriodSeconds", 30)
         for container in state["containers"].values():
-            self.stub.StopContainer(cri.StopContainerRequest(container_id=container, timeout=10), timeout=60)
+            self.stub.StopContainer(cri.StopContainerRequest(container_id=container, timeout=grace), timeout=60)
         self.stub.StopPodSandbox(cri.PodSandbox(pod_sandbox_id=state["pod"]), timeout=60)
         self.stub.RemovePodSandbox(cri.PodSandbox(pod_sandbox_id=state["pod"]), timeout=60)
         shutil.rmtree(self.folder)

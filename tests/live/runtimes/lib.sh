@@ -157,6 +157,7 @@ kind: Pod
 metadata: {name: $name-pod, namespace: shop, annotations: $cri_annotations}
 spec:
   restartPolicy: Never
+  terminationGracePeriodSeconds: 0
   containers:
     - name: $name
       image: callgate.test/busybox:1
