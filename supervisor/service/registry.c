@@ -546,6 +546,7 @@ static void leave(struct registry *registry, struct entry *entry) {
         entry->keep_listener = registry->handing_over;
         if (entry->keep_listener)
                 session_leave(entry->registered.session);
+        entry->closing = true;
         kick_soon(registry, entry, 0);
 }
 
