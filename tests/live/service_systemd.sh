@@ -33,9 +33,9 @@ make_machine() {
 }
 
 make_bundle() {
-  python - "$work/machine" "$bin" "$cgroup" >config.json <<'P'
+  python - "$work/machine" "${bin:?}" "$cgroup" "$programs" >config.json <<'P'
 import json, os, sys
-root, programs, cgroup = sys.argv[1:]
+root, programs, cgroup, tasks = sys.argv[1:]
 caps = [name for name in """CAP_AUDIT_CONTROL CAP_AUDIT_READ CAP_AUDIT_WRITE CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER
 CAP_FSETID CAP_IPC_OWNER CAP_KILL CAP_LEASE CAP_MKNOD CAP_NET_ADMIN CAP_NET_BIND_SERVICE CAP_NET_RAW CAP_SETFCAP CAP_SETGID
 CAP_SETPCAP CAP_SETUID CAP_SYS_ADMIN CAP_SYS_CHROOT CAP_SYS_NICE CAP_SYS_PTRACE CAP_SYS_TTY_CONFIG""".split()]
@@ -60,6 +60,7 @@ json.dump({
         mount("/tmp", "tmpfs", "tmpfs"),
         mount("/usr", "bind", "/usr", "rbind", "ro"),
         mount("/usr/local/bin", "bind", programs, "rbind", "ro"),
+        mount("/opt", "bind", tasks, "rbind", "ro"),
     ],
     "linux": {
         "cgroupsPath": cgroup + "/machine",
@@ -137,6 +138,39 @@ refused() { journal >journal.txt && grep -q 'did you mean node' journal.txt; }
 if until_true refused; then pass; else fail "reload: what is wrong is not said" journal.txt; fi
 inside sh -c 'printf "node: again\n" >/etc/callgate/callgated.yaml'
 same "reload: it is the same process" "$first" "$(property MainPID)"
+
+# ---- a container that outlives the service: its listener waits in the manager's store ----
+mkfifo orders
+limited runc --root "$work/runc" exec machine /opt/listeners /run/callgate/oci.sock 1 0 box <orders >answers 2>&1 &
+container=$!
+exec 8>orders
+until_true grep -q ready answers || fail "the container does not start" answers
+calls=0
+answered() { [ "$(grep -c 'called 1 of 1' answers)" -eq "$calls" ]; }
+call() { # sentence
+  calls=$((calls + 1))
+  echo call >&8
+  if until_true answered; then pass; else
+    journal >journal.txt
+    fail "$1: $(tail -n 1 answers)" answers journal.txt
+  fi
+}
+call "a container: its call is answered"
+inside systemctl restart callgated.service >out 2>&1
+same "restart: exit status" 0 $? out
+call "restart: the next call is answered"
+inside systemctl kill --kill-whom main --signal KILL callgated.service
+call "killed: a call waits for the next service"
+inside callgate sessions --json >sessions.json
+same "it is one session still" "1 True" "$(python -c '
+import json
+sessions = [s for s in json.load(open("sessions.json")) if s["labels"].get("container-id") == "box-0"]
+print(len(sessions), not sessions[0].get("ended"))')"
+echo hangup >&8
+exec 8>&-
+wait $container
+same "the container ends well" 0 $? answers
+first=$(property MainPID)
 
 # ---- a watchdog that bites ----
 same "the watchdog is on" 30s "$(inside systemctl show -P WatchdogUSec callgated.service)"
