@@ -448,11 +448,24 @@ static bool read_name(struct line *line, char name[ROOT_XATTR_NAME_MAX + 1]) {
         return n > 0 && skip(line, " ");
 }
 
+/* Hexadecimal, to the end of the line. */
+static int read_value(struct line *line, unsigned char value[ROOT_XATTR_SIZE_MAX], size_t *ret_n) {
+        *ret_n = 0;
+        while (line->at < line->end) {
+                int c = hex_byte(line);
+
+                if (c < 0 || *ret_n >= ROOT_XATTR_SIZE_MAX)
+                        return wrong(line, c < 0 ? "not hexadecimal" : "value too long");
+                value[(*ret_n)++] = (unsigned char)c;
+        }
+        return 0;
+}
+
 static int read_xattr_line(struct line *line, struct root_files *files, struct root_file *file) {
-        static _Thread_local unsigned char value[ROOT_XATTR_SIZE_MAX];
         char name[ROOT_XATTR_NAME_MAX + 1];
+        unsigned char *value;
         size_t n = 0;
-        int r;
+        int r = 0;
 
         if (!file)
                 return wrong(line, "an attribute before the first file");
@@ -462,15 +475,14 @@ static int read_xattr_line(struct line *line, struct root_files *files, struct r
                 return wrong(line, "this attribute was there before");
         if (line->at == line->end)
                 return wrong(line, "no value; an empty one is written as -");
+        value = malloc(ROOT_XATTR_SIZE_MAX);
+        if (!value)
+                return error_origin(-ENOMEM);
         if (!(line->end - line->at == 1 && skip(line, "-")))
-                while (line->at < line->end) {
-                        int c = hex_byte(line);
-
-                        if (c < 0 || n >= sizeof(value))
-                                return wrong(line, c < 0 ? "not hexadecimal" : "value too long");
-                        value[n++] = (unsigned char)c;
-                }
-        r = root_file_set_xattr(files, file, name, value, n);
+                r = read_value(line, value, &n);
+        if (!r)
+                r = root_file_set_xattr(files, file, name, value, n);
+        free(value);
         return r == -ENOSPC ? wrong(line, "too many attributes") : r;
 }
 
