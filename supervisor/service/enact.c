@@ -192,6 +192,10 @@ static int begin_adopted(const struct registry_options *options, const struct re
                 policing_free(wanted.policing);
                 return error_trace(r);
         }
+        /* Without its number the first call of all tells which process is the runtime: that may be long ago.
+         */
+        if (adopted->runtime_pid == 0)
+                stage_init(&registered->session->stage, options->kernel, false, 0);
         adopted->journal = NULL;
         registered->number = adopted->number;
         registered->began_ns = adopted->began_ns;
