@@ -20,8 +20,13 @@ sum() { # name [text]
   get /metrics | awk -v name="$1" -v text="${2:-}" '
     !/^#/ && index($0, text) { split($1, at, "{"); if (at[1] == name) n += $2 } END { printf "%d\n", n }'
 }
+# What is served was made at most 100 ms before it was asked for (METRICS_FRESH_MS): after this it is all of what was.
+fresh() { sleep 0.15; }
 program() { # VERB OPTION… -- COMMAND…: under the service
-  limited "$callgate" "$1" --supervisor "$work/agent.sock" "${@:2}" >program.out 2>program.err
+  local rc=0
+  limited "$callgate" "$1" --supervisor "$work/agent.sock" "${@:2}" >program.out 2>program.err || rc=$?
+  fresh
+  return $rc
 }
 ledger() { sed -n "s/.*ledger: .*$1 \([0-9]*\).*/\1/p" program.err; }
 
@@ -176,6 +181,7 @@ touch enough
 for job in $(jobs -p); do [ "$job" = "$service_pid" ] || wait "$job"; done
 # What has just ended may not be counted among the ended yet.
 until_true is 0 sum callgate_sessions
+fresh
 before=$(sum callgate_calls_received_total)
 program record -o more.json -- true
 until_true is 0 sum callgate_sessions
@@ -231,6 +237,7 @@ print(s.recv(1000))
 P
 until_true is 503 status /readyz
 same "draining: not ready" 503 "$(status /readyz)" answer.out drain.out
+fresh
 same "draining: what is alive is counted" 1 "$(sum callgate_sessions)"
 touch drained
 wait "$drained"
