@@ -152,12 +152,15 @@ struct assignment {
 };
 
 /*
- * metadata: as the runtime sent it; NULL: none. A profile that cannot be found or read does not refuse the
- * session: problem says so and it is recorded. A name of a profile comes from strangers: it is looked for
- * below the profile folders only, never outside. 0 or -errno.
+ * metadata: as the runtime sent it; NULL: none. A profile that cannot be found or read does not stop a dry
+ * run: problem says so and it is recorded; where it was to be enforced the session is refused. A name of a
+ * profile comes from strangers: it is looked for below the profile folders only, never outside. 0 or -errno.
  */
 int config_assign(const struct config *config, const struct labels *labels, uint32_t uid,
                   const char *metadata, struct assignment *ret);
+/* Does a rule say that nothing is taken of a launcher with these labels? Otherwise launchers choose for
+ * themselves. */
+bool config_refuses(const struct config *config, const struct labels *labels, uint32_t uid);
 /* The same with mode and profile (NULL: none) or policy path chosen by whoever controls the service. 0,
  * CONFIG_E_INVALID with diags, or -errno. */
 int config_choose(const struct config *config, enum wire_mode mode, const char *profile, const char *policy,

@@ -128,8 +128,11 @@ static int assign(const struct config *config, const struct config_rule *rule, c
         if (!name)
                 say(ret, "neither a rule nor the metadata names a profile; what is notified is recorded");
         r = name ? take_profile(config, &query, ret) : CONFIG_E_INVALID;
-        if (r > 0)
-                ret->mode = WIRE_MODE_RECORD;
+        /* What is there to refuse must not let through instead; who only looks must not stop a container. */
+        if (r > 0) {
+                ret->refused = ret->mode == WIRE_MODE_ENFORCE;
+                ret->mode = ret->refused ? 0 : WIRE_MODE_RECORD;
+        }
         return r < 0 ? error_trace(r) : 0;
 }
 
@@ -153,6 +156,13 @@ int config_assign(const struct config *config, const struct labels *labels, uint
         if (r)
                 assignment_deinit(ret);
         return error_trace(r);
+}
+
+bool config_refuses(const struct config *config, const struct labels *labels, uint32_t uid) {
+        const struct labels none = LABELS_INIT;
+        const struct config_rule *rule = find_rule(config, labels, uid, &none);
+
+        return rule && rule->refuse;
 }
 
 static int choose_policy(const char *path, struct diags *diags, struct assignment *ret) {

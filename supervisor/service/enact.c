@@ -104,6 +104,8 @@ static void note(struct registered *registered, struct assignment *assignment) {
         replace(&registered->problem, assignment->problem[0] ? strdup(assignment->problem) : NULL);
 }
 
+static struct log_limiter refusals; /* the loop's thread only */
+
 /* A policy that cannot be put in force must not let through what it would refuse. */
 static int begin_assigned(const struct registry_options *options, const struct registration *registration,
                           struct registered *registered) {
@@ -112,8 +114,12 @@ static int begin_assigned(const struct registry_options *options, const struct r
         int r = config_assign(options->config, &registered->labels, registered->uid, registered->metadata,
                               &assignment);
 
-        if (!r && assignment.refused)
+        if (!r && assignment.refused) {
+                if (assignment.problem[0])
+                        log_limited(&refusals, LOG_LEVEL_WARNING,
+                                    "a session that was to be enforced is refused: %s", assignment.problem);
                 r = REGISTRY_E_REFUSED;
+        }
         if (!r)
                 r = options_of(options->config, registered, &assignment, &wanted, assignment.problem,
                                sizeof(assignment.problem));
@@ -219,6 +225,11 @@ int enact_begin(const struct registry_options *options, const struct registratio
                 return error_trace(begin_adopted(options, registration, registered));
         if (!registration->options)
                 return error_trace(begin_assigned(options, registration, registered));
+        if (options->config && config_refuses(options->config, &registered->labels, registered->uid)) {
+                fd_close(registration->listener_fd);
+                fd_close(registration->sink_fd);
+                return REGISTRY_E_REFUSED;
+        }
         wanted = *registration->options;
         wanted.calls_in_flight = calls_in_flight(options->config);
         registered->mode = wanted.mode;

@@ -149,7 +149,7 @@ Test(config_assign, the_first_rule_that_fits_decides) {
                 { "", 0, "{\"team\": \"blue\", \"profile\": \"web\"}", "sessions[3]", REC, NULL, NULL },
                 { "", 0, " plain\n", "by-text", DRY, "plain", NULL },
                 { "", 0, "{\"profile\": \"plain\", \"mode\": \"record\"}", "by-text", REC, NULL, NULL },
-                { "pod=gone", 0, NULL, "sessions[6]", REC, NULL, "gone.json" },
+                { "pod=gone", 0, NULL, "sessions[6]", NONE, NULL, "gone.json" },
                 /* no rule: what the runtime sent decides, within bounds */
                 { "", 5, "web.json", NULL, DRY, "web.json", NULL },
                 { "", 5, "sub/deep", NULL, DRY, "sub/deep", NULL },
@@ -217,6 +217,20 @@ Test(config_assign, the_first_rule_that_fits_decides) {
                 labels_deinit(&labels);
                 free(copy);
         }
+        config_free(config);
+}
+
+Test(config_assign, launchers_choose_but_for_refusals) {
+        struct config *config = read_text("sessions:\n"
+                                          "  - { match: { unit: \"trusted-*\" }, mode: record }\n"
+                                          "  - { match: { uid: 7 }, refuse: true }\n");
+        struct labels labels = LABELS_INIT;
+
+        cr_expect(config_refuses(config, &labels, 7));
+        cr_expect_not(config_refuses(config, &labels, 8));
+        labels_set(&labels, "unit", "trusted-web.service");
+        cr_expect_not(config_refuses(config, &labels, 7), "the first rule that fits decides");
+        labels_deinit(&labels);
         config_free(config);
 }
 
