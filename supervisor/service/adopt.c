@@ -20,6 +20,7 @@ enum adopt_flag {
         ADOPT_INCLUDE_RUNTIME = 1u << 1,
         ADOPT_DECODE_ALL = 1u << 2,
         ADOPT_RUNTIME = 1u << 3,
+        ADOPT_CHOSEN = 1u << 4,
 };
 
 /* ---- writing ---- */
@@ -58,7 +59,8 @@ static uint32_t flags_of(const struct registered *registered) {
 
         return (registered->all ? ADOPT_ALL : 0u) |
                (registered->include_runtime ? ADOPT_INCLUDE_RUNTIME : 0u) |
-               (options->decode_all ? ADOPT_DECODE_ALL : 0u) | (options->runtime ? ADOPT_RUNTIME : 0u);
+               (registered->chosen ? ADOPT_CHOSEN : 0u) | (options->decode_all ? ADOPT_DECODE_ALL : 0u) |
+               (options->runtime ? ADOPT_RUNTIME : 0u);
 }
 
 static void put(struct codec_writer *writer, const struct registered *registered) {
@@ -174,6 +176,7 @@ static void get_flags(struct codec_reader *reader, struct adopted *ret) {
         ret->include_runtime = flags & ADOPT_INCLUDE_RUNTIME;
         ret->decode_all = flags & ADOPT_DECODE_ALL;
         ret->runtime = flags & ADOPT_RUNTIME;
+        ret->chosen = flags & ADOPT_CHOSEN;
 }
 
 static int get(struct codec_reader *reader, struct adopted *ret) {

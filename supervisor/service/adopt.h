@@ -22,7 +22,7 @@ struct adopted {
         uint32_t uid, pid;
         struct labels labels, policing_labels;
         enum wire_mode mode;
-        bool all, include_runtime, decode_all, runtime;
+        bool all, include_runtime, decode_all, runtime, chosen;
         uint32_t runtime_pid, launcher;
         /* Owned; NULL: none. */
         char *metadata, *rule, *profile, *problem, *label, *policy, *policy_path;

@@ -147,6 +147,7 @@ struct assignment {
         char *policy;         /* owned; canonical JSON; WIRE_MODE_POLICY */
         char *policy_path;    /* owned */
         bool all, include_runtime;
+        bool chosen;       /* by whoever controls the service: another configuration leaves it as it is */
         char problem[512]; /* why it is not what was asked for, e.g. a profile that cannot be read: the
                             * session is recorded then, since refusing would stop a container. Empty: none */
 };

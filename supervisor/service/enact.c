@@ -96,6 +96,7 @@ static void note(struct registered *registered, struct assignment *assignment) {
         registered->mode = assignment->mode;
         registered->all = assignment->all;
         registered->include_runtime = assignment->include_runtime;
+        registered->chosen = assignment->chosen;
         replace(&registered->rule, assignment->rule ? strdup(assignment->rule) : NULL);
         replace(&registered->profile, assignment->profile);
         assignment->profile = NULL;
@@ -208,6 +209,7 @@ static int begin_adopted(const struct registry_options *options, const struct re
         registered->mode = adopted->mode;
         registered->all = adopted->all;
         registered->include_runtime = adopted->include_runtime;
+        registered->chosen = adopted->chosen;
         take_text(&registered->rule, &adopted->rule);
         take_text(&registered->profile, &adopted->profile);
         take_text(&registered->policy_path, &adopted->policy_path);

@@ -247,8 +247,9 @@ static int choose(struct rpc_request *request, const struct wish *wish, enum wir
         return error_trace(r);
 }
 
+/* again: it is what it was, read again, and whose choice it was does not change. */
 static int change(struct rpc_request *request, struct registered *registered, const struct wish *wish,
-                  enum wire_mode mode) {
+                  enum wire_mode mode, bool again) {
         struct assignment assignment = { 0 };
         int r = keeps_profile(registered, wish, mode) ? keep_profile(registered, mode, &assignment)
                                                       : choose(request, wish, mode, &assignment);
@@ -259,13 +260,13 @@ static int change(struct rpc_request *request, struct registered *registered, co
         }
         assignment.all = wish->has_all ? wish->all : registered->all;
         assignment.include_runtime = registered->include_runtime;
+        assignment.chosen = !again || registered->chosen;
+        assignment.rule = again ? registered->rule : NULL;
         r = registry_change(request->rpc->options.registry, registered, &assignment);
         if (r == -EINVAL)
                 r = rpc_refuse(request, RPC_ERROR_REFUSED, "session %llu stays as it was: %s",
                                (unsigned long long)registered->number,
                                assignment.problem[0] ? assignment.problem : "that cannot be put in force");
-        else if (!r)
-                registered->chosen = true;
         assignment_deinit(&assignment);
         return error_trace(r);
 }
@@ -284,7 +285,7 @@ int rpc_method_change(struct rpc_request *request) {
         if (!r)
                 r = mode_of(request, &wish, registered, &mode);
         if (!r)
-                r = change(request, registered, &wish, mode);
+                r = change(request, registered, &wish, mode, false);
         if (!r)
                 put_session(request->result, registered, true);
         return r;
@@ -308,8 +309,7 @@ int rpc_reload_session(struct rpc_request *request, struct buf *lines, bool *ret
                 return rpc_refuse(request, RPC_ERROR_REFUSED, "session %llu has no policy to read again",
                                   (unsigned long long)registered->number);
         wish.policy = (struct rpc_value){ registered->policy_path, strlen(registered->policy_path) };
-        wish.has_all = false;
-        r = change(request, registered, &wish, WIRE_MODE_POLICY);
+        r = change(request, registered, &wish, WIRE_MODE_POLICY, true);
         *ret_ok = r == 0;
         if (r == RPC_ERROR_REFUSED)
                 buf_printf(lines, "%s\nthe old policy stays in force\n", buf_string(&request->sentence));
