@@ -9,7 +9,7 @@
 
 seed=${SEED:-$RANDOM}
 RANDOM=$seed
-kills=${KILLS:-200} changes=20
+kills=${KILLS:-$(is_root && echo 200 || echo 60)} changes=$(is_root && echo 20 || echo 8)
 rounds=${ROUNDS:-250}
 LIMIT=240
 
