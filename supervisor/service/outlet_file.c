@@ -1,25 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Event files (proto/event_file.h) or JSON lines, NAME and the older NAME.1, NAME.2 …, as logrotate and
- * everybody who reads logs expects them: the newest has no number, and a pattern finds them all.
+ * Event files (proto/event_file.h) or JSON lines, rotated (rotation.h).
  *
  * What must stay true: a file that is not NAME any more is whole, unless its writer was killed; NAME ends
  * with a whole record at every tick, also when the disk is full; a file that a predecessor left is never
- * written to again. Nothing is opened that was there before and nothing is followed, so whoever may write to
- * the folder can make us fail and no more. What cannot be written waits up to a bound and is counted.
+ * written to again. What cannot be written waits up to a bound and is counted.
  *
  * Records are handed to the kernel at every tick, and a finished file is synced: when we crash a tick is
  * lost at most, when the machine does, what it had not yet written of the newest file.
  */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -28,26 +24,23 @@
 #include "proto/event_file.h"
 #include "proto/event_json.h"
 #include "supervisor/service/outlet.h"
+#include "supervisor/service/rotation.h"
 
 #define WAITING_MAX  (8u << 20)           /* bytes not yet written */
 #define WRITE_BYTES  (1u << 20)           /* so many are written at once, without waiting for the tick */
 #define CLOSING_ROOM 512                  /* for the ledger at the end */
 #define RETRY_NS     UINT64_C(1000000000) /* after trouble: 1 s */
 #define LOOK_NS      UINT64_C(1000000000) /* how often it is looked whether somebody moved NAME away */
-#define OLD_MAX      100000
 
 struct outlet_file {
         struct outlet outlet;
         uv_loop_t *loop;
-        char *folder, *base; /* owned; of the path */
+        struct rotation rotation;
         bool json;
         uint64_t rotate_bytes, rotate_ns;
-        unsigned rotate_count;
         char label[256];
 
-        int folder_fd, fd; /* -1: not open */
-        dev_t device;      /* of fd */
-        ino_t inode;
+        int fd;             /* -1: not open */
         uint64_t size;      /* bytes of whole records in the file */
         uint64_t began_ns;  /* CLOCK_REALTIME, of the first event; 0: there is none yet */
         uint64_t n_records; /* in it, and to go into it */
@@ -70,8 +63,8 @@ static struct outlet_file *of(const struct outlet *outlet) {
 
 static void ill(struct outlet_file *file, const char *what, int error) {
         file->retry_ns = uv_hrtime() + RETRY_NS;
-        outlet_ill(&file->health, file->outlet.name, "%s/%s %s: %s", file->folder, file->base, what,
-                   strerror(error));
+        outlet_ill(&file->health, file->outlet.name, "%s/%s %s: %s", file->rotation.folder,
+                   file->rotation.base, what, strerror(error));
 }
 
 /* ---- finished files ---- */
@@ -83,10 +76,8 @@ struct syncing {
 };
 
 static void file_free(struct outlet_file *file) {
-        fd_close(file->folder_fd);
+        rotation_deinit(&file->rotation);
         free(file->outlet.name);
-        free(file->folder);
-        free(file->base);
         free(file->sources);
         buf_deinit(&file->waiting);
         free(file);
@@ -138,92 +129,16 @@ static void put_header(struct outlet_file *file, uint64_t now_ns) {
                 event_file_put_header(&file->waiting, file->label, now_ns);
 }
 
-static int open_folder(struct outlet_file *file) {
-        if (file->folder_fd >= 0)
-                return 0;
-        file->folder_fd = open(file->folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        return file->folder_fd < 0 ? -errno : 0;
-}
-
-static void name_of(const struct outlet_file *file, unsigned number, char *ret, size_t n) {
-        if (number == 0)
-                snprintf(ret, n, "%s", file->base);
-        else
-                snprintf(ret, n, "%s.%u", file->base, number);
-}
-
-static bool exists(const struct outlet_file *file, unsigned number) {
-        char name[NAME_MAX + 1];
-        struct stat status;
-
-        name_of(file, number, name, sizeof(name));
-        return fstatat(file->folder_fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
-static int move(const struct outlet_file *file, unsigned from, unsigned to) {
-        char one[NAME_MAX + 1], other[NAME_MAX + 1];
-
-        name_of(file, from, one, sizeof(one));
-        name_of(file, to, other, sizeof(other));
-        return renameat(file->folder_fd, one, file->folder_fd, other) < 0 ? -errno : 0;
-}
-
-static int remove_old(const struct outlet_file *file, unsigned number) {
-        char name[NAME_MAX + 1];
-
-        name_of(file, number, name, sizeof(name));
-        return unlinkat(file->folder_fd, name, 0) < 0 ? -errno : 0;
-}
-
-/* Makes room for a new NAME: every file is one older, the oldest goes. 0, or -errno when NAME stays where it
- * is. */
-static int grow_older(struct outlet_file *file) {
-        struct stat status;
-        unsigned gap = 1;
-        int r = 0;
-
-        if (fstatat(file->folder_fd, file->base, &status, AT_SYMLINK_NOFOLLOW) < 0)
-                return errno == ENOENT ? 0 : -errno;
-        /* Somebody's logrotate made an empty one for us. */
-        if (file->rotate_count == 0 || (S_ISREG(status.st_mode) && status.st_size == 0))
-                return remove_old(file, 0);
-        while (gap <= file->rotate_count && exists(file, gap))
-                gap++;
-        for (unsigned i = gap > file->rotate_count ? file->rotate_count : gap; i > 0 && !r; i--)
-                r = move(file, i - 1, i);
-        /* There may be more than we are to keep: the number was larger before. */
-        for (unsigned i = file->rotate_count + 1; !r && i < OLD_MAX && exists(file, i); i++)
-                if (remove_old(file, i) != 0)
-                        break;
-        return r;
-}
-
 static int open_file(struct outlet_file *file) {
-        struct stat status;
-        int r = open_folder(file);
+        const char *problem;
 
-        if (r) {
-                ill(file, "cannot be made", -r);
-                return r;
-        }
-        r = grow_older(file);
-        if (r) {
-                ill(file, "is there and cannot be moved away", -r);
-                return r;
-        }
-        file->fd = openat(file->folder_fd, file->base,
-                          O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_APPEND, 0640);
+        file->fd = rotation_begin(&file->rotation, &problem);
         if (file->fd < 0) {
-                r = -errno;
-                /* The folder may be another one by now. */
-                file->folder_fd = fd_close(file->folder_fd);
-                ill(file, "cannot be made", -r);
+                int r = file->fd;
+
+                file->fd = -1;
+                ill(file, problem, -r);
                 return r;
-        }
-        fchmod(file->fd, 0640); /* whatever our umask is */
-        if (fstat(file->fd, &status) == 0) {
-                file->device = status.st_dev;
-                file->inode = status.st_ino;
         }
         file->size = 0;
         return 0;
@@ -477,16 +392,12 @@ static void file_take(struct outlet *outlet, const struct publication *publicati
         }
 }
 
-/* Somebody else's logrotate moved or removed it: a new one begins, and theirs ends. */
+/* Somebody else's logrotate may have moved or removed it: a new one begins then, and theirs ends. */
 static bool moved_away(struct outlet_file *file) {
-        struct stat status;
-
         if (uv_hrtime() < file->look_ns)
                 return false;
         file->look_ns = uv_hrtime() + LOOK_NS;
-        if (fstatat(file->folder_fd, file->base, &status, AT_SYMLINK_NOFOLLOW) < 0)
-                return errno == ENOENT;
-        return status.st_dev != file->device || status.st_ino != file->inode;
+        return rotation_lost(&file->rotation);
 }
 
 static void file_flush(struct outlet *outlet) {
@@ -534,16 +445,6 @@ static void file_close(struct outlet *outlet) {
 
 /* ---- life ---- */
 
-static int split_path(struct outlet_file *file, const char *path) {
-        const char *slash = strrchr(path, '/');
-
-        if (!slash || !slash[1] || strlen(slash + 1) > NAME_MAX - 12)
-                return error_origin(-EINVAL);
-        file->folder = slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
-        file->base = strdup(slash + 1);
-        return file->folder && file->base ? 0 : error_origin(-ENOMEM);
-}
-
 static void label(struct outlet_file *file) {
         char host[128] = "";
 
@@ -567,13 +468,13 @@ int outlet_file_new(uv_loop_t *loop, const struct config_outlet *config, struct 
                 .json = config->json,
                 .rotate_bytes = config->rotate_bytes,
                 .rotate_ns = config->rotate_ns,
-                .rotate_count = config->rotate_count,
-                .folder_fd = -1,
+                .rotation = { .folder_fd = -1 },
                 .fd = -1,
                 .waiting = BUF_INIT(WAITING_MAX),
         };
         file->outlet.name = strdup(config->name ? config->name : "file");
-        r = file->outlet.name ? split_path(file, config->path) : error_origin(-ENOMEM);
+        r = file->outlet.name ? rotation_init(&file->rotation, config->path, config->rotate_count)
+                              : error_origin(-ENOMEM);
         if (r) {
                 file_free(file);
                 return error_trace(r);
