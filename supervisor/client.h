@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <uv.h>
 
-#include "supervisor/service/labels.h"
+#include "proto/labels.h"
 #include "supervisor/service/registry.h"
 
 struct client;
