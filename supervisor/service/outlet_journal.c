@@ -78,20 +78,6 @@ static void put_number(struct buf *to, const char *name, uint64_t value) {
         buf_printf(to, "%s=%" PRIu64 "\n", name, value);
 }
 
-static const char *mode_name(enum wire_mode mode) {
-        switch (mode) {
-        case WIRE_MODE_DRY_RUN:
-                return "dry-run";
-        case WIRE_MODE_RECORD:
-                return "record";
-        case WIRE_MODE_ENFORCE:
-                return "enforce";
-        case WIRE_MODE_POLICY:
-                return "policy";
-        }
-        return "unknown";
-}
-
 static void put_source(struct buf *to, const struct publication_source *source) {
         static const struct {
                 const char *label, *field;
@@ -107,7 +93,7 @@ static void put_source(struct buf *to, const struct publication_source *source) 
         };
 
         put_number(to, "CALLGATE_SESSION", source->number);
-        put_text(to, "CALLGATE_MODE", mode_name(source->mode));
+        put_text(to, "CALLGATE_MODE", event_source_mode(source->mode));
         put_text(to, "CALLGATE_PROFILE", source->profile);
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
                 const char *value = labels_get(source->labels, rows[i].label);
@@ -192,7 +178,7 @@ static void say(struct buf *to, const struct publication *publication) {
                 return;
         case PUBLICATION_BEGIN:
                 say_where(to, publication->source);
-                buf_printf(to, ": supervised, mode %s", mode_name(publication->source->mode));
+                buf_printf(to, ": supervised, mode %s", event_source_mode(publication->source->mode));
                 return;
         case PUBLICATION_LOST:
                 say_where(to, publication->source);
