@@ -310,6 +310,16 @@ static void sort_slots(struct journal *journal) {
         }
 }
 
+/* For a session that goes on: one call on its way, and the next. */
+static bool has_room(const struct journal *journal) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < JOURNAL_SLOTS; i++)
+                n += atomic_load(&journal->slots[i].state) != JOURNAL_FREE &&
+                     journal->slots[i].notif.notif.id != 0;
+        return n <= JOURNAL_SLOTS - 2;
+}
+
 static bool take_whole(struct journal *journal) {
         struct journal_header *header = journal->header;
 
@@ -319,7 +329,7 @@ static bool take_whole(struct journal *journal) {
                 copy_redo(journal);
         } else if (!redo_is_well(journal))
                 header->redo_slot = 0; /* half prepared, or never */
-        return rows_are_well(journal);
+        return rows_are_well(journal) && has_room(journal);
 }
 
 /* A predecessor's bytes, of any version. */
