@@ -118,6 +118,12 @@ def launcher(tag, name):
     return find(tag, os.path.basename(prefix[0]) if "callgate" in prefix[0] else name)
 
 
+def stopped(tag, name):
+    """The shell speaks as soon as its own child has stopped. A program below it that has the signal, but was not run
+    since, still takes a line that is typed, natively too."""
+    until(name + " does not stop", lambda: any(program == name and state == "T" for _, program, state in processes(tag)))
+
+
 def quoted(words):
     return " ".join("'" + word.replace("'", "'\\''") + "'" for word in words)
 
@@ -165,6 +171,7 @@ def scenario_stop(t, start, tag):
         t.send("\x1a")
         t.wait("Stopped")
         said.append("stopped %d" % t.status())
+        stopped(tag, "cat")
         # Twice: the terminal's echo and cat's. What bash says in between may be lost, natively too: ctrl-Z
         # flushes the terminal's output.
         t.line("fg")
@@ -179,7 +186,7 @@ def scenario_background(t, start, tag):
     """A job in the background that reads the terminal stops; kill %1 ends it."""
     t.line(start("cat") + " &")
     t.status()
-    until("cat does not stop", lambda: any(name == "cat" and state == "T" for _, name, state in processes(tag)))
+    stopped(tag, "cat")
     t.line("jobs -s | grep -c Stopped")
     # The shell learns of the stop a moment later.
     for _ in range(200):

@@ -18,6 +18,51 @@ keeper: { kind: process, wait: 120s }
 Y
 service_start
 
+# ---- containers ----
+containers_n=0 contained_rounds=4000
+if is_root && command -v runc >/dev/null; then
+  containers_n=2
+  "$callgate" profile dry-run-profile --record -o recording.json --listener "$work/oci.sock" 2>err ||
+    fail "a profile for recording" err
+fi
+configure() { # bundle
+  mkdir -p "$1"/rootfs/{bin,dev,proc,work}
+  cp "$programs/steady-static" "$1/rootfs/bin/steady"
+  python3 -E - "$mark" "$contained_rounds" recording.json >"$1/config.json" <<'P'
+import json, sys
+mark, rounds, profile = sys.argv[1:]
+json.dump({
+    "ociVersion": "1.0.2",
+    "process": {"terminal": False, "user": {"uid": 0, "gid": 0}, "args": ["/bin/steady", rounds], "cwd": "/work",
+                "env": ["CALLGATE_TEST_MARK=" + mark], "noNewPrivileges": True},
+    "root": {"path": "rootfs", "readonly": False},
+    "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"}],
+    "linux": {"namespaces": [{"type": "mount"}, {"type": "pid"}], "seccomp": json.load(open(profile))},
+}, sys.stdout)
+P
+}
+begin_containers() { # batch
+  local i
+  for i in $(seq "$containers_n"); do
+    configure "$1-c$i"
+    (limited runc --root "$work/runc" run --bundle "$1-c$i" "$mark-$1-c$i" </dev/null >"$1-c$i/out" 2>"$1-c$i/err"
+      echo $? >"$1-c$i/rc") &
+    contained[i]=$!
+  done
+  for i in $(seq "$containers_n"); do
+    until_true test -e "$1-c$i/rootfs/work/begun" || fail "$1-c$i does not begin" "$1-c$i/err" service.err
+  done
+}
+check_containers() { # batch
+  local i
+  for i in $(seq "$containers_n"); do
+    wait "${contained[i]}"
+    same "$1-c$i: exit status of the container" 0 "$(cat "$1-c$i/rc")" "$1-c$i/err"
+    same "$1-c$i: every call did what it does" "$contained_rounds rounds" "$(cat "$1-c$i/out")" "$1-c$i/err" service.err
+    [ "$n_failures" -gt 0 ] || rm -rf "${1:?}-c$i"
+  done
+}
+
 # ---- what is so without any of it ----
 programs_n=4
 begin() { # batch
@@ -108,6 +153,27 @@ disturb kill "$kills"
 disturb restart "$changes"
 disturb replace "$changes"
 has "sessions were taken over" service.err "took over"
+
+# ---- the same with containers, and programs beside them ----
+contained_run() {
+  local i
+  for i in $(seq "$containers_n"); do
+    kill -0 "${contained[i]}" 2>/dev/null && return 0
+  done
+  return 1
+}
+if [ "$containers_n" -gt 0 ]; then
+  served
+  begin_containers contained
+  n=0
+  while contained_run && [ "$n" -lt 30 ]; do
+    change_kill
+    n=$((n + 1))
+  done
+  check_containers contained
+  [ "$n" -ge 3 ] || fail "the containers were gone after $n kills" service.err
+  echo "service_kills: $n times kill beside $containers_n containers"
+fi
 
 # ---- the keeper itself ----
 batch=$((batch + 1))
