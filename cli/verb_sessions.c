@@ -214,7 +214,7 @@ static void add_container(struct columns *columns, struct rpc_value labels) {
 
         if (id && strlen(id) > CONTAINER_ID_SHOWN)
                 id[CONTAINER_ID_SHOWN] = 0;
-        columns_add(columns, name ? name : id);
+        columns_add(columns, name && name[0] ? name : id);
         free(name);
         free(id);
 }
