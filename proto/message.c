@@ -433,6 +433,8 @@ int message_recv(int fd, struct buf *payload, struct message *ret) {
         r = frame_recv(fd, payload, NULL, 0, &n_fds);
         if (r == FRAME_E_END || r == FRAME_E_TRUNCATED)
                 return -ECONNRESET;
+        if (r == FRAME_E_AGAIN)
+                return -EAGAIN;
         if (r > 0)
                 return -EPROTO;
         if (r)

@@ -61,6 +61,19 @@ struct client {
         struct client *next, **link; /* in options.all */
 };
 
+/* Whoever was cut off comes again, and must not find the place taken by his own lost connection. */
+static void client_let_go(struct client *client) {
+        struct registered *registered = client->registered;
+        bool served = client->state == MESSAGE_STATE_STOPPING ||
+                      (client->state == MESSAGE_STATE_ENDED && client->n_sent == client->outgoing.n);
+
+        client->registered = NULL;
+        if (registered && served)
+                registry_release(registered);
+        else if (registered)
+                registry_unattend(registered);
+}
+
 static void client_free(struct client *client) {
         void (*on_closed)(void *data) = client->options.on_closed;
         void *data = client->options.data;
@@ -72,8 +85,7 @@ static void client_free(struct client *client) {
         }
 
         policing_free(client->wanted.policing);
-        if (client->registered)
-                registry_release(client->registered);
+        client_let_go(client);
         policed_free(client->policed);
         frame_reader_deinit(&client->reader);
         buf_deinit(&client->outgoing);
@@ -92,13 +104,16 @@ static void on_socket_closed(uv_handle_t *handle) {
                 client_free(client);
 }
 
-/* The peer is gone or no longer wanted. The session, if any, goes on. */
+/* The peer is gone or no longer wanted. The session, if any, goes on; without us, unless its policy is ours
+ * or we are all there is. */
 static void client_hang_up(struct client *client) {
         if (!client->socket_open || uv_is_closing((uv_handle_t *)&client->socket))
                 return;
         uv_close((uv_handle_t *)&client->socket, on_socket_closed);
         if (client->policed)
                 policed_attended(client->policed);
+        else if (!client->options.private && !client->session_ended)
+                client_let_go(client);
 }
 
 /* Both connection and session are done. */
@@ -486,8 +501,6 @@ static void on_socket(uv_poll_t *poll, int status, int events) {
 
 /* Sends what there is, asks for what is needed next, and closes when nothing is left to do. */
 static void client_update(struct client *client) {
-        bool session_over = !client->registered || client->session_ended;
-
         if (client->closing)
                 return;
         if (client->socket_open && !uv_is_closing((uv_handle_t *)&client->socket)) {
@@ -500,7 +513,8 @@ static void client_update(struct client *client) {
                 else
                         uv_poll_start(&client->socket, UV_READABLE, on_socket);
         }
-        if (session_over && (!client->socket_open || uv_is_closing((uv_handle_t *)&client->socket)))
+        if ((!client->registered || client->session_ended) &&
+            (!client->socket_open || uv_is_closing((uv_handle_t *)&client->socket)))
                 client_close(client);
 }
 

@@ -37,7 +37,7 @@ struct entry {
         bool closing;   /* although tasks are there */
         bool ended;
         bool keep_listener; /* a successor goes on with it */
-        bool awaited;       /* the launcher of a predecessor's session has not come for it yet */
+        bool awaited;       /* a launcher that was cut off has not come again for its result yet */
         bool kept;          /* the keeper has it */
         bool published;
         struct metered metered; /* under the registry's lock */
@@ -149,7 +149,7 @@ void registry_release(struct registered *registered) {
         if (--entry->holds > 0)
                 return;
         /* At the end nobody knows whether he has his result: he may ask the successor. */
-        if (can_be_forgotten(entry) && !registered->registry->handing_over)
+        if (can_be_forgotten(entry) && !entry->awaited && !registered->registry->handing_over)
                 let_go(registered->registry, entry);
         forget_oldest(registered->registry);
 }
@@ -165,6 +165,15 @@ bool registry_attend(struct registered *registered,
         entry->holds++;
         entry->awaited = false;
         return true;
+}
+
+void registry_unattend(struct registered *registered) {
+        struct entry *entry = entry_of(registered);
+
+        entry->on_end = NULL;
+        entry->data = NULL;
+        entry->awaited = true;
+        registry_release(registered);
 }
 
 bool registry_has_ended(const struct registered *registered) {

@@ -114,6 +114,8 @@ bool registry_has_ended(const struct registered *registered);
 /* on_end is to be told of the end, and holds the session. False: somebody else is already. */
 bool registry_attend(struct registered *registered,
                      void (*on_end)(void *data, struct registered *registered), void *data);
+/* Whoever attends is gone without the result; he may come again for it. Releases. */
+void registry_unattend(struct registered *registered);
 /* The publisher has handed on everything of an ended session. */
 void registry_published(struct registered *registered);
 

@@ -131,6 +131,14 @@ change_kill() {
   wait "$service_pid" 2>/dev/null
   run_service
 }
+# Longer than a launcher waits for one answer: it asks again and again.
+change_absence() {
+  served
+  kill -KILL "$service_pid"
+  wait "$service_pid" 2>/dev/null
+  sleep 1.3
+  run_service
+}
 change_restart() {
   served
   sleep "0.0$((RANDOM % 60 + 10))"
@@ -150,6 +158,7 @@ change_replace() {
   same "the old one ends" 0 $? service.err
 }
 disturb kill "$kills"
+disturb absence 2
 disturb restart "$changes"
 disturb replace "$changes"
 has "sessions were taken over" service.err "took over"

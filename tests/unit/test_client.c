@@ -65,6 +65,113 @@ static void teardown(void) {
         fake_kernel_deinit(&fake);
 }
 
+/* ---- a service: launchers come again for the results of their sessions ---- */
+
+static struct config config;
+static uint64_t number; /* of a session that has ended, or is about to */
+
+static void setup_service(void) {
+        struct registry_options options = { .loop = &loop, .kernel = &fake.kernel, .config = &config };
+        struct session_options wanted = { .mode = WIRE_MODE_RECORD, .label = "" };
+        struct registration registration = {
+                .listener_fd = eventfd(0, EFD_CLOEXEC), .sink_fd = -1, .uid = getuid(), .options = &wanted
+        };
+        struct registered *registered;
+
+        config.limits = (struct config_limits){ .sessions = 3, .sessions_per_uid = 2, .ended = 2 };
+        fake_kernel_init(&fake);
+        for (int i = 0; i < 500; i++)
+                fake_kernel_call(&fake, 812, AUDIT_ARCH_X86_64, SYS_getppid, NULL, FAKE_LIVES);
+        cr_assert_eq(uv_loop_init(&loop), 0);
+        cr_assert_eq(registry_new(&options, &registry), 0);
+        cr_assert_eq(registry_add(registry, &registration, &registered), 0);
+        number = registered->number;
+}
+
+/* Ours of a connection whose RESUME is there already; to be called before the loop runs. */
+static int come_again(uint64_t session) {
+        struct client_options options = { .loop = &loop, .registry = registry, .on_closed = on_closed };
+        const struct message resume = { .number = MESSAGE_RESUME,
+                                        .resume = { .version = WIRE_VERSION, .session = session } };
+        int fds[2];
+
+        cr_assert_eq(fd_socketpair(fds), 0);
+        cr_assert_eq(message_send(fds[0], &resume, NULL, 0), 0);
+        closed = false;
+        cr_assert_eq(client_new(&options, fds[1]), 0);
+        return fds[0];
+}
+
+/* Turns the loop until the client of the last connection is gone. */
+static void run_until_closed(void) {
+        while (!closed)
+                uv_run(&loop, UV_RUN_ONCE);
+}
+
+static void teardown_service(void) {
+        registry = registry_free(registry);
+        while (uv_run(&loop, UV_RUN_NOWAIT))
+                ;
+        cr_assert_eq(uv_loop_close(&loop), 0, "a handle was left open");
+        fake_kernel_deinit(&fake);
+}
+
+TestSuite(client_resume, .init = setup_service, .fini = teardown_service, .timeout = 60);
+
+static struct message get_from(int fd, struct buf *payload) {
+        struct message message;
+
+        cr_assert_eq(message_recv(fd, payload, &message), 0);
+        return message;
+}
+
+static void expect_result(int fd) {
+        struct buf payload = BUF_INIT(WIRE_FRAME_MAX);
+        struct message message = get_from(fd, &payload);
+
+        cr_assert_eq(message.number, MESSAGE_GO);
+        cr_assert_eq(message.go.session, number);
+        while ((message = get_from(fd, &payload)).number == MESSAGE_ROW)
+                ;
+        cr_assert_eq(message.number, MESSAGE_RESULT);
+        cr_assert(message.result.final);
+        cr_assert_eq(message.result.ledger.received, 500);
+        buf_deinit(&payload);
+}
+
+Test(client_resume, the_result_comes) {
+        cleanup_fd int fd = come_again(number);
+
+        run_until_closed();
+        expect_result(fd);
+}
+
+Test(client_resume, a_lost_connection_does_not_keep_the_next_one_out) {
+        cleanup_fd int fd = come_again(number);
+
+        fd = fd_close(fd);
+        run_until_closed();
+        fd = come_again(number);
+        run_until_closed();
+        expect_result(fd);
+}
+
+Test(client_resume, a_session_that_is_not_there) {
+        cleanup_fd int fd = come_again(number + 1);
+        struct buf payload = BUF_INIT(WIRE_FRAME_MAX);
+        struct message message;
+
+        run_until_closed();
+        message = get_from(fd, &payload);
+        cr_assert_eq(message.number, MESSAGE_ERROR);
+        cr_assert_eq(message.error.error, ENOENT);
+        buf_deinit(&payload);
+        while (!registry_has_ended(registry_first(registry)))
+                uv_run(&loop, UV_RUN_ONCE);
+}
+
+/* ---- connections ---- */
+
 TestSuite(client, .init = setup, .fini = teardown, .timeout = 60);
 
 static void put(const struct message *message, const int *fds, size_t n_fds) {

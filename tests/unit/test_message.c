@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/fd.h"
 #include "proto/codec.h"
@@ -393,6 +394,7 @@ Test(message, only_the_listener_brings_descriptors) {
 
 Test(message, over_a_socket, .timeout = 10) {
         struct message from = sample(MESSAGE_ROW), to;
+        const struct timeval soon = { .tv_usec = 1000 };
         struct buf payload = BUF_INIT(0);
         int pair[2];
 
@@ -406,6 +408,10 @@ Test(message, over_a_socket, .timeout = 10) {
         /* The supervisor sends no descriptors; one that does is not ours. */
         cr_assert_eq(message_send(pair[0], &from, pair, 1), 0);
         cr_expect_eq(message_recv(pair[1], &payload, &to), -EPROTO);
+        /* Somebody holds the other end, and half a message is there. */
+        setsockopt(pair[1], SOL_SOCKET, SO_RCVTIMEO, &soon, sizeof(soon));
+        cr_assert_eq(fd_write_all(pair[0], "\1\0", 2), 0);
+        cr_expect_eq(message_recv(pair[1], &payload, &to), -EAGAIN);
         fd_close(pair[0]);
         cr_expect_eq(message_recv(pair[1], &payload, &to), -ECONNRESET);
         cr_expect_eq(message_send(pair[1], &from, NULL, 0), -ECONNRESET);

@@ -230,9 +230,13 @@ Test(registry, one_at_a_time_waits_for_a_result) {
         cr_assert_eq(add(listener, 0, false, &registered), 0);
         cr_assert(registry_attend(registered, on_end, NULL));
         cr_assert_not(registry_attend(registered, on_end, NULL));
+        registry_unattend(registered);
+        cr_assert(registry_attend(registered, on_end, NULL), "he was cut off, and comes again");
         close(go);
         turn_until(&n_ended, 1);
         cr_assert_eq(exit_status(pid), 0);
+        registry_unattend(registered);
+        cr_assert(registry_attend(registered, on_end, NULL), "for the result as well");
         registry_release(registered);
 }
 
