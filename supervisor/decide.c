@@ -46,3 +46,23 @@ void decide_on_error(enum wire_mode mode, struct event *event) {
         else
                 answer(event, EVENT_ANSWER_CONTINUE, 0);
 }
+
+/* What the kernel does not know ends the process. */
+static bool verdict_refuses(uint32_t verdict) {
+        switch (verdict & SECCOMP_RET_ACTION_FULL) {
+        case SECCOMP_RET_ALLOW:
+        case SECCOMP_RET_LOG:
+        case SECCOMP_RET_USER_NOTIF: /* no profile, or a policy: the answer tells */
+                return false;
+        default:
+                return true;
+        }
+}
+
+bool decide_refused(enum wire_mode mode, const struct event *event) {
+        if (mode != WIRE_MODE_RECORD && verdict_refuses(event->verdict))
+                return true;
+        if (event->answer == EVENT_ANSWER_ERRNO)
+                return event->value > 0 && !(event->flags & EVENT_PERFORMED);
+        return event->answer == EVENT_ANSWER_KILL;
+}

@@ -3,7 +3,8 @@
 #include "supervisor/meter.h"
 
 #include <linux/seccomp.h>
-#include <stdbool.h>
+
+#include "supervisor/decide.h"
 
 const char *const meter_verdicts[METER_VERDICTS] = {
         [METER_ALLOW] = "allow",
@@ -54,16 +55,6 @@ static enum meter_verdict verdict_of(uint32_t verdict) {
         }
 }
 
-/* A policy's rule may answer with an errno that is the result of a call carried out for the task: that is
- * none. */
-static bool is_refusal(enum wire_mode mode, const struct event *event, enum meter_verdict verdict) {
-        if (mode == WIRE_MODE_RECORD || event->flags & (EVENT_RUNTIME | EVENT_PERFORMED))
-                return false;
-        if (verdict == METER_NOTIFY)
-                return event->answer == EVENT_ANSWER_ERRNO || event->answer == EVENT_ANSWER_KILL;
-        return verdict == METER_TRACE || (verdict >= METER_ERRNO && verdict <= METER_KILL_PROCESS);
-}
-
 void meter_note(struct meter *meter, enum wire_mode mode, const struct event *event, uint64_t ns) {
         enum meter_verdict verdict = verdict_of(event->verdict);
         uint32_t answer = event->answer < METER_ANSWERS ? event->answer : EVENT_ANSWER_NONE;
@@ -74,7 +65,7 @@ void meter_note(struct meter *meter, enum wire_mode mode, const struct event *ev
         meter_raise(&meter->buckets[bucket], 1);
         meter_raise(&meter->counts[METER_SUM_NS], ns);
         meter_raise(&meter->calls[mode < METER_MODES ? mode : 0][verdict][answer], 1);
-        if (is_refusal(mode, event, verdict))
+        if (decide_refused(mode, event))
                 meter_count(meter, METER_REFUSED, 1);
 }
 

@@ -39,7 +39,7 @@ extern const uint64_t meter_bounds[METER_BUCKETS - 1];
 
 enum meter_count {
         METER_RECEIVED,
-        METER_REFUSED,     /* the profile or policy says no; calls of a container runtime's own left out */
+        METER_REFUSED,     /* decide_refused() */
         METER_DROPPED,     /* without a row for want of room */
         METER_UNSTREAMED,  /* occurrences that were asked for and found no room */
         METER_INTERRUPTED, /* taken back by a signal before anybody received them */

@@ -125,7 +125,8 @@ void session_ledger(struct session *session, struct ledger *ret);
  * with count 0 is still being described, and to be left out. */
 int session_row(struct session *session, size_t index, struct event *ret);
 size_t session_rows(struct session *session);
-/* Calls that were refused, or would have been in a dry run. */
+/* Calls that were refused, or would have been in a dry run (supervisor/decide.h), as far as rows have them.
+ */
 uint64_t session_refused(struct session *session);
 
 /* What an emulation remembers in this session; rule NULL: whichever of that name. NULL: nothing. */

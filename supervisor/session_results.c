@@ -5,10 +5,9 @@
 
 #include "supervisor/session.h"
 
-#include <linux/seccomp.h>
-
 #include "base/error.h"
 #include "proto/event_file.h"
+#include "supervisor/decide.h"
 #include "supervisor/session_parts.h"
 
 #define LOOK_ROWS 256 /* looked at before calls get their turn */
@@ -54,19 +53,6 @@ size_t session_rows(struct session *session) {
         return n;
 }
 
-static bool is_refused(const struct event *row, enum wire_mode mode) {
-        uint32_t action = row->verdict & SECCOMP_RET_ACTION_FULL;
-
-        /* What a call carried out for the task came to is its own affair; errno 0 is a pretended success. */
-        if (row->answer == EVENT_ANSWER_KILL)
-                return true;
-        if (row->answer == EVENT_ANSWER_ERRNO)
-                return row->value > 0 && !(row->flags & EVENT_PERFORMED);
-        /* USER_NOTIF is the verdict where there is no profile. */
-        return mode == WIRE_MODE_DRY_RUN && action != SECCOMP_RET_ALLOW && action != SECCOMP_RET_LOG &&
-               action != SECCOMP_RET_USER_NOTIF;
-}
-
 uint64_t session_refused(struct session *session) {
         uint64_t refused = 0;
         size_t n, at = 0;
@@ -75,7 +61,7 @@ uint64_t session_refused(struct session *session) {
                 pthread_mutex_lock(&session->lock);
                 n = session->tally.n;
                 for (size_t looked = 0; at < n && looked < LOOK_ROWS; looked++, at++)
-                        if (is_refused(&session->tally.rows[at].event, session->options.mode))
+                        if (decide_refused(session->options.mode, &session->tally.rows[at].event))
                                 refused += session->tally.rows[at].event.count;
                 pthread_mutex_unlock(&session->lock);
         } while (at < n);

@@ -4,11 +4,11 @@
 
 #include "supervisor/service/outlet.h"
 
-#include <linux/seccomp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "supervisor/decide.h"
 #include "supervisor/service/log.h"
 
 void outlet_ill(struct outlet_health *health, const char *name, const char *format, ...) {
@@ -30,20 +30,6 @@ void outlet_well(struct outlet_health *health, const char *name) {
         health->ill = false;
 }
 
-bool publication_refused(const struct publication_source *source, const struct event *event) {
-        uint32_t action = event->verdict & SECCOMP_RET_ACTION_FULL;
-
-        switch (source->mode) {
-        case WIRE_MODE_RECORD:
-                return false;
-        case WIRE_MODE_POLICY:
-                /* An errno of 0 is a success that was pretended. */
-                return event->answer == EVENT_ANSWER_KILL ||
-                       (event->answer == EVENT_ANSWER_ERRNO && event->value > 0);
-        default:
-                /* Recorded before the mode was another: there was no profile to say anything of it. */
-                if (action == SECCOMP_RET_USER_NOTIF && event->answer == EVENT_ANSWER_CONTINUE)
-                        return false;
-                return action != SECCOMP_RET_ALLOW && action != SECCOMP_RET_LOG;
-        }
+bool publication_refused(const struct publication *publication) {
+        return decide_refused(publication->source->mode, publication->event);
 }

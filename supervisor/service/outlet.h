@@ -75,8 +75,8 @@ void outlet_ill(struct outlet_health *health, const char *name, const char *form
         __attribute__((format(printf, 3, 4)));
 void outlet_well(struct outlet_health *health, const char *name);
 
-/* Was the call refused by the profile or the policy, or would it have been? */
-bool publication_refused(const struct publication_source *source, const struct event *event);
+/* Of a ROW or EVENT: see supervisor/decide.h. */
+bool publication_refused(const struct publication *publication);
 
 /* outlet_file.c, outlet_journal.c, outlet_forward.c. 0 or -errno; trouble of the peer is not an error here.
  */

@@ -159,7 +159,7 @@ static void say_call(struct buf *to, const struct publication *publication) {
         buf_escape(to, event->comm, strnlen(event->comm, sizeof(event->comm)));
         buf_printf(to, "[%" PRIu32 "] ", event->pid);
         event_text_call(to, event);
-        if (publication_refused(publication->source, event))
+        if (publication_refused(publication))
                 buf_printf(to, " %s refused: %s", would ? "would be" : "was",
                            event_text_code(event->verdict, code, sizeof(code)));
         else
@@ -201,7 +201,7 @@ static const char *id_of(const struct publication *publication) {
         case PUBLICATION_LOST:
                 return ID_LOST;
         default:
-                return publication_refused(publication->source, publication->event) ? ID_REFUSED : ID_CALL;
+                return publication_refused(publication) ? ID_REFUSED : ID_CALL;
         }
 }
 
@@ -213,7 +213,7 @@ static int priority_of(const struct publication *publication) {
         case PUBLICATION_LOST:
                 return LOG_WARNING;
         default:
-                return publication_refused(publication->source, publication->event) ? LOG_WARNING : LOG_INFO;
+                return publication_refused(publication) ? LOG_WARNING : LOG_INFO;
         }
 }
 

@@ -252,7 +252,7 @@ static bool wanted(const struct config_outlet *config, const struct publication 
         default:
                 return true;
         }
-        return !config->only_refusals || publication_refused(publication->source, publication->event);
+        return !config->only_refusals || publication_refused(publication);
 }
 
 void outlets_take(struct outlets *outlets, const struct publication *publication) {

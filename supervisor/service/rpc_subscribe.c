@@ -357,7 +357,7 @@ static void take(struct outlet *outlet, const struct publication *publication) {
         case PUBLICATION_ROW:
         case PUBLICATION_EVENT:
                 if ((publication->kind == PUBLICATION_EVENT) != subscription->all ||
-                    (subscription->refused && !publication_refused(publication->source, publication->event)))
+                    (subscription->refused && !publication_refused(publication)))
                         break;
                 subscription->counts.taken++;
                 if (!tell_event(subscription, known, publication)) {

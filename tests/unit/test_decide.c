@@ -51,3 +51,67 @@ Test(decide, trouble_of_ours_fails_closed_only_when_enforcing) {
         decide_on_error(WIRE_MODE_DRY_RUN, &event);
         cr_assert_eq(event.answer, EVENT_ANSWER_CONTINUE);
 }
+
+/* One meaning for metrics, sessions, outlets and subscriptions. */
+Test(decide, what_is_refused) {
+        enum { ERRNO = SECCOMP_RET_ERRNO, NOTIF = SECCOMP_RET_USER_NOTIF, ALLOW = SECCOMP_RET_ALLOW };
+        static const struct {
+                enum wire_mode mode;
+                uint32_t verdict;
+                enum event_answer answer;
+                int64_t value;
+                uint32_t flags;
+                bool refused;
+        } rows[] = {
+                /* In a dry run and enforced the same profile refuses the same. */
+                { WIRE_MODE_DRY_RUN, ERRNO | EPERM, EVENT_ANSWER_CONTINUE, 0, 0, true },
+                { WIRE_MODE_ENFORCE, ERRNO | EPERM, EVENT_ANSWER_ERRNO, EPERM, 0, true },
+                { WIRE_MODE_DRY_RUN, ERRNO | 0, EVENT_ANSWER_CONTINUE, 0, 0, true },
+                { WIRE_MODE_ENFORCE, ERRNO | 0, EVENT_ANSWER_ERRNO, 0, 0, true },
+                { WIRE_MODE_DRY_RUN, ERRNO | EPERM, EVENT_ANSWER_NONE, 0, EVENT_GONE, true },
+                { WIRE_MODE_ENFORCE, ERRNO | EPERM, EVENT_ANSWER_NONE, 0, EVENT_GONE, true },
+                { WIRE_MODE_DRY_RUN, ALLOW, EVENT_ANSWER_CONTINUE, 0, EVENT_OBSERVED, false },
+                { WIRE_MODE_ENFORCE, ALLOW, EVENT_ANSWER_CONTINUE, 0, EVENT_OBSERVED, false },
+                { WIRE_MODE_DRY_RUN, SECCOMP_RET_LOG, EVENT_ANSWER_CONTINUE, 0, 0, false },
+                { WIRE_MODE_DRY_RUN, SECCOMP_RET_TRAP, EVENT_ANSWER_CONTINUE, 0, 0, true },
+                { WIRE_MODE_DRY_RUN, SECCOMP_RET_TRACE, EVENT_ANSWER_CONTINUE, 0, 0, true },
+                { WIRE_MODE_DRY_RUN, SECCOMP_RET_KILL_THREAD, EVENT_ANSWER_CONTINUE, 0, 0, true },
+                { WIRE_MODE_DRY_RUN, SECCOMP_RET_KILL_PROCESS, EVENT_ANSWER_CONTINUE, 0, 0, true },
+                { WIRE_MODE_DRY_RUN, 0x12340000, EVENT_ANSWER_CONTINUE, 0, 0, true },
+                { WIRE_MODE_DRY_RUN, ERRNO | EPERM, EVENT_ANSWER_CONTINUE, 0, EVENT_RUNTIME, true },
+                /* Trouble of ours. */
+                { WIRE_MODE_ENFORCE, ALLOW, EVENT_ANSWER_ERRNO, EPERM, EVENT_OBSERVED, true },
+                /* Recorded before there was a profile; notified by one. */
+                { WIRE_MODE_DRY_RUN, NOTIF, EVENT_ANSWER_CONTINUE, 0, 0, false },
+                { WIRE_MODE_ENFORCE, NOTIF, EVENT_ANSWER_CONTINUE, 0, 0, false },
+                { WIRE_MODE_ENFORCE, NOTIF, EVENT_ANSWER_ERRNO, ENOSYS, 0, true },
+                /* The profile that a recording adds to is asked nothing; what was enforced before counts. */
+                { WIRE_MODE_RECORD, NOTIF, EVENT_ANSWER_CONTINUE, 0, 0, false },
+                { WIRE_MODE_RECORD, ERRNO | EPERM, EVENT_ANSWER_CONTINUE, 0, 0, false },
+                { WIRE_MODE_RECORD, ERRNO | EPERM, EVENT_ANSWER_ERRNO, EPERM, 0, true },
+                /* A rule of a policy decided. */
+                { WIRE_MODE_POLICY, NOTIF, EVENT_ANSWER_CONTINUE, 0, 0, false },
+                { WIRE_MODE_POLICY, NOTIF, EVENT_ANSWER_ERRNO, EACCES, 0, true },
+                { WIRE_MODE_POLICY, NOTIF, EVENT_ANSWER_ERRNO, 0, 0, false },
+                { WIRE_MODE_POLICY, NOTIF, EVENT_ANSWER_KILL, 0, 0, true },
+                { WIRE_MODE_POLICY, NOTIF, EVENT_ANSWER_VALUE, 7, 0, false },
+                { WIRE_MODE_POLICY, NOTIF, EVENT_ANSWER_FD, 3, EVENT_PERFORMED, false },
+                { WIRE_MODE_POLICY, NOTIF, EVENT_ANSWER_ERRNO, ECONNREFUSED, EVENT_PERFORMED, false },
+                { WIRE_MODE_POLICY, NOTIF, EVENT_ANSWER_KILL, 0, EVENT_PERFORMED, true },
+                { WIRE_MODE_POLICY, NOTIF, EVENT_ANSWER_NONE, 0, EVENT_GONE, false },
+                /* None did: its base. */
+                { WIRE_MODE_POLICY, ALLOW, EVENT_ANSWER_CONTINUE, 0, EVENT_OBSERVED, false },
+                { WIRE_MODE_POLICY, ALLOW, EVENT_ANSWER_ERRNO, ENOENT, EVENT_PERFORMED, false },
+                { WIRE_MODE_POLICY, ERRNO | EPERM, EVENT_ANSWER_ERRNO, EPERM, 0, true },
+                { WIRE_MODE_POLICY, SECCOMP_RET_TRAP, EVENT_ANSWER_KILL, 0, 0, true },
+        };
+
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                const struct event event = { .verdict = rows[i].verdict,
+                                             .answer = rows[i].answer,
+                                             .value = rows[i].value,
+                                             .flags = rows[i].flags };
+
+                cr_expect_eq(decide_refused(rows[i].mode, &event), rows[i].refused, "row %zu", i);
+        }
+}

@@ -16,7 +16,7 @@ static const struct {
         { SECCOMP_RET_LOG, EVENT_ANSWER_CONTINUE, 0, METER_LOG, false },
         { SECCOMP_RET_ERRNO | 1, EVENT_ANSWER_CONTINUE, 0, METER_ERRNO, true },
         { SECCOMP_RET_ERRNO | 1, EVENT_ANSWER_ERRNO, 0, METER_ERRNO, true },
-        { SECCOMP_RET_ERRNO | 1, EVENT_ANSWER_ERRNO, EVENT_RUNTIME, METER_ERRNO, false },
+        { SECCOMP_RET_ERRNO | 1, EVENT_ANSWER_ERRNO, EVENT_RUNTIME, METER_ERRNO, true },
         { SECCOMP_RET_TRAP, EVENT_ANSWER_CONTINUE, 0, METER_TRAP, true },
         { SECCOMP_RET_TRACE, EVENT_ANSWER_CONTINUE, 0, METER_TRACE, true },
         { SECCOMP_RET_KILL_THREAD, EVENT_ANSWER_CONTINUE, 0, METER_KILL_THREAD, true },
@@ -26,13 +26,14 @@ static const struct {
         { SECCOMP_RET_USER_NOTIF, EVENT_ANSWER_ERRNO, 0, METER_NOTIFY, true },
         { SECCOMP_RET_USER_NOTIF, EVENT_ANSWER_ERRNO, EVENT_PERFORMED, METER_NOTIFY, false },
         { SECCOMP_RET_USER_NOTIF, EVENT_ANSWER_KILL, 0, METER_NOTIFY, true },
-        { 0x12340000, EVENT_ANSWER_CONTINUE, 0, METER_UNKNOWN, false },
+        { 0x12340000, EVENT_ANSWER_CONTINUE, 0, METER_UNKNOWN, true },
 };
 
 Test(meter, calls_are_counted_once) {
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
                 const struct event event = { .verdict = rows[i].verdict,
                                              .answer = rows[i].answer,
+                                             .value = rows[i].answer == EVENT_ANSWER_ERRNO,
                                              .flags = rows[i].flags };
                 struct meter_sums sums = { 0 };
                 struct meter meter = { 0 };
