@@ -3,6 +3,7 @@
 #include "supervisor/service/keeper.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "supervisor/service/keeper_kind.h"
@@ -34,12 +35,16 @@ int keeper_take(struct keeper *keeper, struct kept *ret) {
 }
 
 int keeper_put(struct keeper *keeper, const char *name, const int *fds, size_t n_fds) {
-        if (n_fds == 0 || n_fds > KEEPER_FDS_MAX)
+        if (n_fds == 0 || n_fds > KEEPER_FDS_MAX || !name[0])
                 return error_origin(-EINVAL);
+        if (strlen(name) >= KEEPER_NAME_MAX)
+                return error_origin(-ENAMETOOLONG);
         return error_trace(keeper->kind->put(keeper, name, fds, n_fds));
 }
 
 int keeper_drop(struct keeper *keeper, const char *name) {
+        if (strlen(name) >= KEEPER_NAME_MAX)
+                return error_origin(-ENAMETOOLONG);
         return error_trace(keeper->kind->drop(keeper, name));
 }
 

@@ -6,7 +6,8 @@
  * held. So it has no reason to die when the service does.
  *
  * Who comes while another is served is told so; a service that was killed leaves its connection closed
- * before anybody can know of its end, so its successor is not turned away.
+ * before anybody can know of its end, so its successor is not turned away. Nor is he by somebody who
+ * connects and says nothing.
  */
 
 #include <errno.h>
@@ -31,6 +32,7 @@
 struct keeping {
         struct keeper_items items;
         int listening, served;      /* served -1: nobody */
+        bool greeted;               /* who is served has said HELLO */
         uint64_t wait_ns, alone_ns; /* since when nobody is served */
         bool dismissed;
 };
@@ -70,6 +72,7 @@ static int serve(struct keeping *keeping, const struct keeper_request *request, 
                 break;
         case KEEPER_HELLO:
                 keeping->wait_ns = request->wait_ns;
+                keeping->greeted = true;
                 break;
         case KEEPER_DROP:
                 keeper_items_drop(&keeping->items, request->name);
@@ -106,6 +109,7 @@ static void on_served(struct keeping *keeping) {
         if (r == 0 || r == -EAGAIN)
                 return;
         keeping->served = fd_close(keeping->served);
+        keeping->greeted = false;
         keeping->alone_ns = now_ns();
 }
 
@@ -124,11 +128,14 @@ static void on_listening(struct keeping *keeping) {
                 return;
         if (!may_be_served(fd)) {
                 fd_close(fd);
-        } else if (keeping->served >= 0) {
+        } else if (keeping->served >= 0 && keeping->greeted) {
                 reply(fd, -EBUSY, NULL);
                 fd_close(fd);
-        } else
+        } else {
+                fd_close(keeping->served);
                 keeping->served = fd;
+                keeping->greeted = false;
+        }
 }
 
 /* Nobody loses anything but a place in a queue without its sockets: they wait for a restart, not longer. */

@@ -58,21 +58,33 @@ static int wait_for(int fd, short events) {
         return n < 0 ? error_origin(-errno) : n == 0 ? error_origin(-ETIMEDOUT) : 0;
 }
 
+/*
+ * A keeper that is busy says so and hangs up, without waiting for what we have to say: then sending fails,
+ * or the first attempt to receive, while the reply is there.
+ */
+static ssize_t receive(int fd, struct keeper_reply *ret, int *ret_fds, size_t *ret_n_fds) {
+        ssize_t n = fd_recv_message(fd, ret, sizeof(*ret), ret_fds, KEEPER_FDS_MAX, ret_n_fds);
+
+        if (n == -ECONNRESET)
+                n = fd_recv_message(fd, ret, sizeof(*ret), ret_fds, KEEPER_FDS_MAX, ret_n_fds);
+        return n;
+}
+
 static int ask(int fd, const struct keeper_request *request, const int *fds, size_t n_fds,
                struct kept *ret) {
         struct keeper_reply reply;
         int got[KEEPER_FDS_MAX];
         size_t n_got;
         ssize_t n;
-        int r = wait_for(fd, POLLOUT);
+        int r = fd < 0 ? error_origin(-ENOTCONN) : wait_for(fd, POLLOUT);
 
         if (!r)
                 r = fd_send_message(fd, request, sizeof(*request), fds, n_fds);
-        if (!r)
+        if (!r || r == -EPIPE)
                 r = wait_for(fd, POLLIN);
         if (r)
                 return error_trace(r);
-        n = fd_recv_message(fd, &reply, sizeof(reply), got, KEEPER_FDS_MAX, &n_got);
+        n = receive(fd, &reply, got, &n_got);
         if (n < 0)
                 return error_trace((int)n);
         if (n != sizeof(reply) || reply.magic != KEEPER_MAGIC ||
@@ -176,15 +188,20 @@ static int find(struct process *process) {
         return 0;
 }
 
-/* Busy, or gone between our looking and asking: another moment decides. */
+/* Busy, or gone between our looking and asking: another moment decides. Who saw that somebody else is served
+ * is told so, however the last attempt failed. */
 static int find_patiently(struct process *process) {
-        int r = find(process);
+        bool busy = false;
+        int r;
 
-        for (int ms = 0; (r == -EBUSY || r == -EPIPE || r == -ECONNRESET) && ms < BUSY_MS; ms += BUSY_STEP) {
-                nanosleep(&(struct timespec){ .tv_nsec = BUSY_STEP * 1000000L }, NULL);
+        for (int ms = 0;; ms += BUSY_STEP) {
                 r = find(process);
+                busy |= r == -EBUSY;
+                if ((r != -EBUSY && r != -EPIPE && r != -ECONNRESET) || ms >= BUSY_MS)
+                        break;
+                nanosleep(&(struct timespec){ .tv_nsec = BUSY_STEP * 1000000L }, NULL);
         }
-        return r;
+        return r && busy ? error_origin(-EBUSY) : error_trace(r);
 }
 
 /* ---- when it dies ---- */
@@ -212,6 +229,8 @@ static int replace(struct process *process) {
         r = find_patiently(process);
         if (!r)
                 r = put_all(process);
+        if (r)
+                process->fd = fd_close(process->fd);
         if (r)
                 log_say(LOG_LEVEL_ERROR,
                         "no keeper can be started (%s): should callgated end now, notified calls of all "
