@@ -171,11 +171,19 @@ static int find_service(struct peer *peer) {
 }
 
 static int begin(struct peer *peer, const char *service) {
+        if (peer->fd >= 0)
+                return 0;
         peer->payload = BUF_INIT(WIRE_FRAME_MAX);
         if (!service)
                 return error_trace(start_private(peer));
-        peer->service = strdup(service);
+        if (!peer->service)
+                peer->service = strdup(service);
         return peer->service ? error_trace(find_service(peer)) : error_origin(-ENOMEM);
+}
+
+void peer_begin(struct peer *peer, const char *service) {
+        if (begin(peer, service) != 0)
+                peer->fd = fd_close(peer->fd);
 }
 
 int peer_start(struct peer *peer, const struct peer_options *options) {

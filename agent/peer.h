@@ -45,7 +45,13 @@ struct peer_options {
         const char *service;     /* socket of a service to hand over to; NULL: a private supervisor */
 };
 
-/* Starts callgated and exchanges HELLO and READY. 0, PEER_E_* (peer->error says why) or -errno. */
+/* Starts a supervisor, or connects to the service at that socket (NULL: none), and waits for nothing: it
+ * gets ready while the caller reads its files. To be left out at will; what fails here fails again, and is
+ * told of, in peer_start(). */
+void peer_begin(struct peer *peer, const char *service);
+
+/* Begins where that was not done, and exchanges HELLO and READY. options->service as for peer_begin(). 0,
+ * PEER_E_* (peer->error says why) or -errno. */
 int peer_start(struct peer *peer, const struct peer_options *options);
 
 /* Hands the listener over (and the sink, -1: none) and waits for GO. Both stay the caller's. */

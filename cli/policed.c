@@ -18,6 +18,7 @@
 #include "agent/changes.h"
 #include "agent/mounts.h"
 #include "agent/notify.h"
+#include "agent/peer.h"
 #include "base/error.h"
 #include "cli/options.h"
 #include "cli/policed_report.h"
@@ -41,6 +42,7 @@ struct policed {
         struct policed_report *report;
         struct terminal *terminal;
         struct mounts *mounts;
+        struct peer peer;
 };
 
 static int read_policy(struct policed *policed) {
@@ -321,6 +323,7 @@ static int supervise_policed(struct policed *policed) {
                 .terminal = policed->terminal,
                 .events_path = options->events_path,
                 .service = options->service,
+                .peer = &policed->peer,
                 .detach = options->detach,
                 .deferred_output = options->events_path,
                 .on_row = on_row,
@@ -343,11 +346,14 @@ static int supervise_policed(struct policed *policed) {
 }
 
 int policed_run(const struct policed_options *options) {
-        struct policed policed = { .options = options };
-        int r = prepare(&policed), closed;
+        struct policed policed = { .options = options, .peer = PEER_INIT };
+        int r, closed;
 
+        peer_begin(&policed.peer, options->service);
+        r = prepare(&policed);
         if (!r)
                 r = supervise_policed(&policed);
+        peer_deinit(&policed.peer);
         closed = terminal_close(policed.terminal);
         if (closed)
                 say_error("--answers %s: cannot be written: %s", options->answers_path, strerror(-closed));

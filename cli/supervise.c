@@ -531,6 +531,10 @@ int supervise(const struct supervise_options *options, struct supervise_result *
         int r;
 
         *ret = (struct supervise_result){ 0 };
+        if (options->peer) {
+                supervision.peer = *options->peer;
+                *options->peer = PEER_INIT;
+        }
         r = job_init(&supervision.job);
         if (r)
                 return say_trouble(r, "signals");

@@ -11,6 +11,7 @@
 #include "policy/filter.h"
 
 struct mounts;
+struct peer;
 struct policy;
 struct terminal;
 
@@ -22,6 +23,7 @@ struct supervise_options {
         unsigned filter_flags;          /* SECCOMP_FILTER_FLAG_LOG, _SPEC_ALLOW */
         const char *events_path;        /* --events; NULL = none */
         const char *service;   /* --supervisor: socket of a service; NULL: a supervisor of our own */
+        struct peer *peer;     /* begun already (peer_begin()); taken over; NULL: none */
         bool keep_stdout;      /* a result goes to our standard output */
         bool detach;           /* do not wait for processes that outlive the first one */
         bool deferred_output;  /* a detached supervisor's result still goes into a file */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "agent/notify.h"
+#include "agent/peer.h"
 #include "base/output.h"
 #include "cli/exit.h"
 #include "cli/options.h"
@@ -42,6 +43,7 @@ struct dry_run {
         const char *profile_path, *output_path, *fix_path, *events_path, *service;
         bool json, all, fail, detach, allow_incomplete;
         struct refusals refusals;
+        struct peer peer;
 };
 
 static void print_text(void *data, const struct event *event) {
@@ -160,6 +162,7 @@ static int run_dry(struct dry_run *run, char **command) {
                 .argv = command,
                 .events_path = run->events_path,
                 .service = run->service,
+                .peer = &run->peer,
                 .keep_stdout = run->output_path && strcmp(run->output_path, "-") == 0,
                 .detach = run->detach,
                 .deferred_output = run->output_path || run->events_path,
@@ -169,8 +172,10 @@ static int run_dry(struct dry_run *run, char **command) {
         };
         struct output report_out = OUTPUT_INIT, fix_out = OUTPUT_INIT;
         struct supervise_result result;
-        int r = refusals_open(&run->refusals, run->profile_path);
+        int r;
 
+        peer_begin(&run->peer, run->service);
+        r = refusals_open(&run->refusals, run->profile_path);
         if (!r)
                 r = options_open(run->output_path, "-o", &report_out);
         if (!r)
@@ -198,13 +203,14 @@ static int run_dry(struct dry_run *run, char **command) {
 }
 
 int verb_dry_run(int argc, char **argv) {
-        struct dry_run run = { .refusals = REFUSALS_INIT };
+        struct dry_run run = { .refusals = REFUSALS_INIT, .peer = PEER_INIT };
         int r = parse(&run, argc, argv);
 
         if (r == 0)
                 r = run_dry(&run, argv + optind);
         else if (r < 0)
                 r = 0;
+        peer_deinit(&run.peer);
         refusals_close(&run.refusals);
         return r;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "agent/notify.h"
+#include "agent/peer.h"
 #include "base/buf.h"
 #include "cli/exit.h"
 #include "cli/learning.h"
@@ -41,6 +42,7 @@ struct record {
         const char *events_path, *service;
         bool detach;
         struct filter base_filter, installed;
+        struct peer peer;
 };
 
 static int parse(struct record *record, int argc, char **argv) {
@@ -123,6 +125,7 @@ static int run_record(struct record *record, char **command) {
                 .installed = &record->installed,
                 .events_path = record->events_path,
                 .service = record->service,
+                .peer = &record->peer,
                 .keep_stdout = strcmp(learning->output_path, "-") == 0,
                 .detach = record->detach,
                 .deferred_output = true,
@@ -130,8 +133,10 @@ static int run_record(struct record *record, char **command) {
                 .data = record,
         };
         struct supervise_result result;
-        int r = prepare(record);
+        int r;
 
+        peer_begin(&record->peer, record->service);
+        r = prepare(record);
         if (!r)
                 r = learning_open(learning);
         if (!r)
@@ -148,13 +153,14 @@ static int run_record(struct record *record, char **command) {
 }
 
 int verb_record(int argc, char **argv) {
-        struct record record = { .learning = LEARNING_INIT("record") };
+        struct record record = { .learning = LEARNING_INIT("record"), .peer = PEER_INIT };
         int r = parse(&record, argc, argv);
 
         if (r == 0)
                 r = run_record(&record, argv + optind);
         else if (r < 0)
                 r = 0;
+        peer_deinit(&record.peer);
         learning_deinit(&record.learning);
         filter_deinit(&record.base_filter);
         filter_deinit(&record.installed);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "agent/notify.h"
+#include "agent/peer.h"
 #include "base/error.h"
 #include "cli/exit.h"
 #include "cli/policed.h"
@@ -52,6 +53,7 @@ struct run {
         const char **variables, **labels; /* owned; the texts are argv's */
         bool quiet, detach;
         struct refusals refusals;
+        struct peer peer;
 };
 
 static int add_text(const char ***texts, size_t *n, const char *option, const char *text) {
@@ -184,12 +186,15 @@ static int run_enforced(struct run *run, char **command) {
                 .argv = command,
                 .events_path = run->events_path,
                 .service = run->service,
+                .peer = &run->peer,
                 .detach = run->detach,
                 .deferred_output = run->events_path,
         };
         struct supervise_result result;
-        int r = refusals_open(&run->refusals, run->profile_path);
+        int r;
 
+        peer_begin(&run->peer, run->service);
+        r = refusals_open(&run->refusals, run->profile_path);
         if (!r)
                 r = refusals_supervise(&run->refusals, &options, notify_enforce, run->profile_path, NULL,
                                        &result);
@@ -208,7 +213,7 @@ static int run_enforced(struct run *run, char **command) {
 }
 
 int verb_run(int argc, char **argv) {
-        struct run run = { .refusals = REFUSALS_INIT };
+        struct run run = { .refusals = REFUSALS_INIT, .peer = PEER_INIT };
         int r = parse(&run, argc, argv);
 
         if (r == 0)
@@ -216,6 +221,7 @@ int verb_run(int argc, char **argv) {
                                             : run_enforced(&run, argv + optind);
         else if (r < 0)
                 r = 0;
+        peer_deinit(&run.peer);
         refusals_close(&run.refusals);
         free(run.variables);
         free(run.labels);
