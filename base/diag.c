@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/error.h"
 
 void diags_deinit(struct diags *diags) {
@@ -120,6 +121,19 @@ void diags_print(const struct diags *diags, FILE *to, enum diag_severity least, 
         }
         if (diags->n_errors + diags->n_warnings > diags->n && diags->n == DIAGS_MAX)
                 fprintf(to, "(%zu more are not shown)\n", diags->n_errors + diags->n_warnings - diags->n);
+}
+
+void diags_put(const struct diags *diags, struct buf *to, enum diag_severity least) {
+        char *text = NULL;
+        size_t n = 0;
+        FILE *stream = open_memstream(&text, &n);
+
+        if (!stream)
+                return;
+        diags_print(diags, stream, least, false);
+        fclose(stream);
+        buf_puts(to, text);
+        free(text);
 }
 
 /* Levenshtein distance with one row, given up beyond limit. Names here are short; longer ones never match.

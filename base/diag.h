@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+struct buf;
+
 enum diag_severity {
         DIAG_INFO,
         DIAG_WARNING,
@@ -54,6 +56,9 @@ int diag_add_at(struct diags *diags, enum diag_severity severity, const char *id
 
 /* One diag per line; colour only if asked for. prefix (may be NULL) goes before each line. */
 void diags_print(const struct diags *diags, FILE *to, enum diag_severity least, bool colour);
+
+/* The same, uncoloured, in memory. */
+void diags_put(const struct diags *diags, struct buf *to, enum diag_severity least);
 
 /* Nearest of n names to name by edit distance, or NULL if none is near enough to be meant. */
 const char *diag_nearest(const char *name, const char *const *names, size_t n);

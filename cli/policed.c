@@ -6,8 +6,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +24,7 @@
 #include "cli/say.h"
 #include "cli/supervise.h"
 #include "cli/terminal.h"
+#include "policy/native/base.h"
 #include "policy/native/calls.h"
 #include "policy/native/compile.h"
 #include "policy/native/read.h"
@@ -59,46 +58,18 @@ static int read_policy(struct policed *policed) {
         return r ? say_trouble(r, policed->options->policy_path) : 0;
 }
 
-static uint32_t fallback_of(const struct policy *policy) {
-        switch (policy->fallback) {
-        case POLICY_ERRNO:
-                return SECCOMP_RET_ERRNO | (uint32_t)policy->fallback_errno;
-        case POLICY_KILL:
-                return SECCOMP_RET_KILL_PROCESS;
-        case POLICY_LOG:
-                return SECCOMP_RET_LOG;
-        default:
-                return SECCOMP_RET_ALLOW;
-        }
-}
-
-static int compile_base(struct policed *policed) {
+/* 0 or an exit code. */
+static int make_base(struct policed *policed) {
+        const char *path =
+                policed->policy->base ? policed->policy->base_path : policed->options->policy_path;
         struct diags diags = DIAGS_INIT;
-        int r;
+        int r = policy_base(policed->policy, cache_compile, &diags, &policed->base);
 
-        diags.file = policed->policy->base_path;
-        r = cache_compile(policed->policy->base, &diags, &policed->base);
-        if (r == PROFILE_E_EMPTY)
-                diag_add(&diags, DIAG_ERROR, NULL, NULL,
-                         "the base profile asks for no filter at all; leave 'base' out and say 'default: "
-                         "allow'");
         say_diags(&diags, policed->options->quiet);
         diags_deinit(&diags);
         if (r > 0)
                 return EXIT_USAGE;
-        return r ? say_trouble(r, policed->policy->base_path) : 0;
-}
-
-/* What is said where no rule decides: the base as a program, or the fallback alone. 0 or an exit code. */
-static int make_base(struct policed *policed) {
-        if (policed->policy->base)
-                return compile_base(policed);
-        policed->base.insns = malloc(sizeof(*policed->base.insns));
-        if (!policed->base.insns)
-                return say_trouble(error_origin(-ENOMEM), policed->options->policy_path);
-        policed->base.insns[0] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, fallback_of(policed->policy));
-        policed->base.n = 1;
-        return 0;
+        return r ? say_trouble(r, path) : 0;
 }
 
 static int make_filter(struct policed *policed) {

@@ -3,7 +3,6 @@
 #include "supervisor/reload.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,20 +10,6 @@
 #include "base/error.h"
 #include "policy/native/changes.h"
 #include "policy/native/read.h"
-
-/* The diags as lines, as they would be printed. */
-static void put_diags(const struct diags *diags, struct buf *lines) {
-        char *text = NULL;
-        size_t n = 0;
-        FILE *stream = open_memstream(&text, &n);
-
-        if (!stream)
-                return;
-        diags_print(diags, stream, DIAG_WARNING, false);
-        fclose(stream);
-        buf_puts(lines, text);
-        free(text);
-}
 
 static int add_text(char ***texts, size_t *n, char *text) {
         char **grown = realloc(*texts, (*n + 1) * sizeof(*grown));
@@ -74,7 +59,7 @@ static int read_json(const char *json, size_t n, struct buf *lines, struct polic
         diags.file = "policy";
         r = policy_read(json, n, &options, &diags, ret);
         if (r == POLICY_E_INVALID)
-                put_diags(&diags, lines);
+                diags_put(&diags, lines, DIAG_WARNING);
         diags_deinit(&diags);
         return error_trace(r);
 }
@@ -130,7 +115,7 @@ bool reload_again(struct reload *reload, struct policing *policing, struct buf *
                 return false;
         }
         r = policy_read_file(reload->path, &options, &diags, &next);
-        put_diags(&diags, lines);
+        diags_put(&diags, lines, DIAG_WARNING);
         diags_deinit(&diags);
         if (!r)
                 r = read_json(next->source, strlen(next->source), lines, &working);

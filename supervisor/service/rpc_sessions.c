@@ -197,18 +197,15 @@ static int mode_of(struct rpc_request *request, const struct wish *wish, const s
 }
 
 static void say_diags(struct rpc_request *request, const struct diags *diags) {
-        char *text = NULL;
-        size_t n = 0;
-        FILE *stream = open_memstream(&text, &n);
+        struct buf lines = BUF_INIT(0);
+        size_t n;
 
-        if (!stream)
-                return;
-        diags_print(diags, stream, DIAG_WARNING, false);
-        fclose(stream);
-        while (n > 0 && text[n - 1] == '\n')
-                text[--n] = 0;
-        rpc_refuse(request, RPC_ERROR_REFUSED, "%s", text);
-        free(text);
+        diags_put(diags, &lines, DIAG_WARNING);
+        n = strlen(buf_string(&lines));
+        while (n > 0 && lines.data[n - 1] == '\n')
+                n--;
+        rpc_refuse(request, RPC_ERROR_REFUSED, "%.*s", (int)n, buf_string(&lines));
+        buf_deinit(&lines);
 }
 
 /* The profile that is at work, for another mode: what was read once need not be readable again. */

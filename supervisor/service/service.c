@@ -134,19 +134,6 @@ static void on_signal(uv_signal_t *signal, int number) {
 
 /* ---- requests ---- */
 
-static void put_diags(const struct diags *diags, struct buf *lines) {
-        char *text = NULL;
-        size_t n = 0;
-        FILE *stream = open_memstream(&text, &n);
-
-        if (!stream)
-                return;
-        diags_print(diags, stream, DIAG_WARNING, false);
-        fclose(stream);
-        buf_puts(lines, text);
-        free(text);
-}
-
 static bool reload(void *data, struct buf *lines) {
         struct service *service = data;
         struct diags diags = DIAGS_INIT;
@@ -156,7 +143,7 @@ static bool reload(void *data, struct buf *lines) {
 
         manager_reloading();
         r = config_read_file(service->options->config_path, &diags, &config);
-        put_diags(&diags, lines);
+        diags_put(&diags, lines, DIAG_WARNING);
         diags_deinit(&diags);
         if (r) {
                 buf_puts(lines, r < 0 ? "the configuration could not be read; the old one stays in force\n"

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/diag.h"
 
 static char *printed(const struct diags *diags, enum diag_severity least, bool colour) {
@@ -115,4 +116,20 @@ Test(diag, nearest) {
         long_name[sizeof(long_name) - 1] = 0;
         cr_assert_null(diag_nearest(long_name, names, sizeof(names) / sizeof(names[0])));
         cr_assert_null(diag_nearest("read", names, 0));
+}
+
+Test(diag, lines_in_memory) {
+        struct buf lines = BUF_INIT(0);
+        struct diags diags = DIAGS_INIT;
+
+        diags_put(&diags, &lines, DIAG_WARNING);
+        cr_assert_str_eq(buf_string(&lines), "");
+        buf_puts(&lines, "before\n");
+        diag_add(&diags, DIAG_INFO, NULL, NULL, "left out");
+        diag_add(&diags, DIAG_WARNING, NULL, "rules[1]", "doubtful");
+        diag_add(&diags, DIAG_ERROR, NULL, NULL, "wrong");
+        diags_put(&diags, &lines, DIAG_WARNING);
+        cr_assert_str_eq(buf_string(&lines), "before\nrules[1]: warning: doubtful\nerror: wrong\n");
+        diags_deinit(&diags);
+        buf_deinit(&lines);
 }
