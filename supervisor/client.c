@@ -69,7 +69,7 @@ static void client_let_go(struct client *client) {
 
         client->registered = NULL;
         if (registered && served)
-                registry_release(registered);
+                registry_delivered(registered);
         else if (registered)
                 registry_unattend(registered);
 }

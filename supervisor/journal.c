@@ -193,6 +193,14 @@ void journal_settle(struct journal *journal, struct journal_slot *slot, bool gon
         copy_redo(journal);
 }
 
+void journal_deliver(struct journal *journal) {
+        turn(&journal->header->delivered, 1);
+}
+
+bool journal_delivered(const struct journal *journal) {
+        return atomic_load(&journal->header->delivered) != 0;
+}
+
 void journal_keep_stage(struct journal *journal, const struct stage *stage) {
         struct journal_header *header = journal->header;
 
@@ -268,7 +276,8 @@ static bool rows_are_well(const struct journal *journal) {
                                                            header->ledger.answered + header->ledger.gone;
 }
 
-static bool redo_is_well(const struct journal *journal) {
+/* Row, and how many there are, as they will be. */
+static bool redo_row_is_well(const struct journal *journal) {
         const struct journal_header *header = journal->header;
         struct tally_row row;
 
@@ -283,6 +292,20 @@ static bool redo_is_well(const struct journal *journal) {
                 row.event = journal->scratch->event;
         row.event.count = header->redo_count;
         return row_is_well(&row);
+}
+
+/* One call more than is recorded now, in its row or dropped: after settling it all adds up as before. Of one
+ * that is being settled the sums are looked at afterwards, in rows_are_well(). */
+static bool redo_counts_one(const struct journal *journal) {
+        const struct journal_header *header = journal->header;
+        const struct ledger *now = &header->ledger, *then = &header->redo_ledger;
+        bool recorded = header->redo_row > 0;
+        uint64_t count = recorded && header->redo_row <= header->n_rows
+                                 ? journal->rows[header->redo_row - 1].event.count
+                                 : 0;
+
+        return then->recorded == now->recorded + recorded && then->dropped == now->dropped + !recorded &&
+               (!recorded || header->redo_count == count + 1);
 }
 
 static bool is_ours(const struct journal_header *header, size_t size) {
@@ -324,11 +347,11 @@ static bool take_whole(struct journal *journal) {
         struct journal_header *header = journal->header;
 
         if (atomic_load(&header->redo_state)) {
-                if (!redo_is_well(journal))
+                if (!redo_row_is_well(journal))
                         return false;
                 copy_redo(journal);
-        } else if (!redo_is_well(journal))
-                header->redo_slot = 0; /* half prepared, or never */
+        } else if (!redo_row_is_well(journal) || !redo_counts_one(journal))
+                header->redo_slot = 0; /* half prepared, or of a call that is settled, or never */
         return rows_are_well(journal) && has_room(journal);
 }
 
@@ -359,6 +382,7 @@ static void take_ledger(struct journal_header *to, const struct journal_header *
         to->first_id = from->first_id;
         to->last_id = from->last_id;
         atomic_store(&to->any_id, atomic_load(&from->any_id) != 0);
+        atomic_store(&to->delivered, atomic_load(&from->delivered) != 0);
 }
 
 static void take_slots(struct journal *to, const struct predecessor *from) {

@@ -67,7 +67,8 @@ struct journal_header {
         _Atomic uint32_t any_id;
         /* How the call being finished changes the rest: absolute values, copying twice is harmless. */
         _Atomic uint32_t redo_state; /* 1: is being copied */
-        uint32_t redo_slot, spare;   /* index + 1: ends */
+        uint32_t redo_slot;          /* index + 1: ends */
+        _Atomic uint32_t delivered;  /* 1: whoever waited for the result has it, or does not want it */
         struct ledger ledger, redo_ledger;
 
         uint64_t layout;                                      /* tells versions of the rest apart */
@@ -144,6 +145,10 @@ void journal_prepare(struct journal *journal, const struct journal_slot *slot,
 void journal_settle(struct journal *journal, struct journal_slot *slot, bool gone);
 /* Does what was prepared belong to this slot? */
 bool journal_prepared(const struct journal *journal, const struct journal_slot *slot);
+
+/* Nobody will come for the result any more, not even to a successor. */
+void journal_deliver(struct journal *journal);
+bool journal_delivered(const struct journal *journal);
 
 /* Whose calls are a container runtime's: written when it changed, and read by a successor. */
 void journal_keep_stage(struct journal *journal, const struct stage *stage);

@@ -167,13 +167,21 @@ bool registry_attend(struct registered *registered,
         return true;
 }
 
-void registry_unattend(struct registered *registered) {
-        struct entry *entry = entry_of(registered);
-
+/* Who is gone is not told of the end. */
+static void leave_unattended(struct entry *entry, bool awaited) {
         entry->on_end = NULL;
         entry->data = NULL;
-        entry->awaited = true;
-        registry_release(registered);
+        entry->awaited = awaited;
+        registry_release(&entry->registered);
+}
+
+void registry_delivered(struct registered *registered) {
+        journal_deliver(registered->session->journal);
+        leave_unattended(entry_of(registered), false);
+}
+
+void registry_unattend(struct registered *registered) {
+        leave_unattended(entry_of(registered), true);
 }
 
 bool registry_has_ended(const struct registered *registered) {
@@ -347,7 +355,8 @@ static int describe(struct registry *registry, const struct registration *regist
         entry->on_end = registration->on_end;
         entry->data = registration->data;
         entry->holds = registration->on_end ? 1 : 0;
-        entry->awaited = registration->adopted && registration->origin == ORIGIN_AGENT;
+        entry->awaited = registration->adopted && registration->origin == ORIGIN_AGENT &&
+                         !journal_delivered(registration->adopted->journal);
         if (registration->labels)
                 r = labels_copy(registration->labels, &registered->labels);
         if (!r && registry->options.config && !registration->adopted)

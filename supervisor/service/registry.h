@@ -114,6 +114,9 @@ bool registry_has_ended(const struct registered *registered);
 /* on_end is to be told of the end, and holds the session. False: somebody else is already. */
 bool registry_attend(struct registered *registered,
                      void (*on_end)(void *data, struct registered *registered), void *data);
+/* Whoever attends has the result, or does not want it: nobody comes for it to us or a successor. Releases.
+ */
+void registry_delivered(struct registered *registered);
 /* Whoever attends is gone without the result; he may come again for it. Releases. */
 void registry_unattend(struct registered *registered);
 /* The publisher has handed on everything of an ended session. */

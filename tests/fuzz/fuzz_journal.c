@@ -154,6 +154,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 abort();
         read_meta(journal);
         go_on(journal);
+        check_rows(journal, kept);
         if (journal_set_meta(journal, "", 1) < 0)
                 abort();
         journal_free(journal);

@@ -184,6 +184,7 @@ Test(journal, of_another_version_ledger_calls_and_meta_are_taken_over) {
 
         fake_kernel_init(&fake);
         journal_set_meta(journal, "web", 3);
+        journal_deliver(journal);
         session = start(&fake, journal);
         call(&fake, SYS_getppid);
         run(session);
@@ -196,6 +197,7 @@ Test(journal, of_another_version_ledger_calls_and_meta_are_taken_over) {
 
         journal = adopt(fd, JOURNAL_FROZEN);
         cr_assert_arr_eq(journal_meta(journal, &n), "web", 3);
+        cr_assert(journal_delivered(journal));
         session = go_on(&fake, journal);
         cr_assert_eq(ledger_of(session).pending, 1);
         run(session);
@@ -245,6 +247,98 @@ Test(journal, a_call_nobody_wrote_down_is_found_and_answered) {
         cr_assert(orphan->answered);
         session_free(session);
         fake_kernel_deinit(&fake);
+}
+
+/* ---- what was prepared for a call that was not settled ---- */
+
+/* A session killed over its second getppid, with the answer on its way. */
+static int killed_while_answering(struct fake_kernel *fake, enum journal_state state) {
+        struct journal *journal = shared();
+        struct session *session;
+        struct journal_slot *slot;
+        struct journal_record record;
+        int fd = copy_of(journal);
+
+        fake_kernel_init(fake);
+        session = start(fake, journal);
+        call(fake, SYS_getppid);
+        run(session);
+        slot = session->slot;
+        call(fake, SYS_getppid);
+        memset(&slot->notif, 0, sizeof(slot->notif));
+        journal_turn(slot, JOURNAL_RECEIVING);
+        fake->kernel.receive(fake, -1, &slot->notif);
+        record = (struct journal_record){
+                .row = journal->rows, .count = 2, .last_ns = 7, .ledger = journal->header->ledger
+        };
+        record.ledger.recorded++;
+        journal_prepare(journal, slot, &record);
+        slot->response = (struct seccomp_notif_resp){ .id = slot->notif.notif.id,
+                                                      .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE };
+        slot->flags = JOURNAL_RESEND;
+        journal_turn(slot, state);
+        session_free(session);
+        return fd;
+}
+
+struct spoilt {
+        const char *what;
+        size_t at; /* in the header */
+        uint64_t by;
+        bool believed; /* it makes no difference to what is counted */
+};
+
+#define AT(field) offsetof(struct journal_header, field)
+
+/* A count is 64 bits. */
+static const struct spoilt spoilt[] = {
+        { "nothing", AT(redo_ledger.answered), 0, true },
+        { "answered", AT(redo_ledger.answered), 1000, true },
+        { "gone", AT(redo_ledger.gone), 1000, true },
+        { "recorded", AT(redo_ledger.recorded), 1, false },
+        { "recorded, by much", AT(redo_ledger.recorded), UINT64_MAX / 2, false },
+        { "recorded, less", AT(redo_ledger.recorded), -1ull, false },
+        { "dropped", AT(redo_ledger.dropped), 1, false },
+        { "dropped, less", AT(redo_ledger.dropped), -1ull, false },
+        { "the row's count", AT(redo_count), 1, false },
+        { "the row's count, less", AT(redo_count), -1ull, false },
+        { "the row's count, none", AT(redo_count), -2ull, false },
+};
+
+static void spoil(int fd, const struct spoilt *how) {
+        uint64_t value;
+
+        cr_assert_eq(pread(fd, &value, sizeof(value), (off_t)how->at), (ssize_t)sizeof(value));
+        value += how->by;
+        cr_assert_eq(pwrite(fd, &value, sizeof(value), (off_t)how->at), (ssize_t)sizeof(value));
+}
+
+Test(journal, what_was_prepared_adds_up_or_is_not_used) {
+        for (enum journal_state state = JOURNAL_ANSWERING; state <= JOURNAL_GONE; state++)
+                for (size_t i = 0; i < sizeof(spoilt) / sizeof(spoilt[0]); i++) {
+                        struct fake_kernel fake;
+                        int fd = killed_while_answering(&fake, state), again;
+                        struct session *session;
+                        struct ledger ledger;
+                        struct event row;
+
+                        spoil(fd, &spoilt[i]);
+                        again = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+                        session = go_on(&fake, adopt(fd, JOURNAL_WHOLE));
+                        run(session);
+                        ledger = ledger_of(session);
+                        cr_expect_eq(ledger.received, 2, "%s", spoilt[i].what);
+                        cr_expect_eq(ledger.pending, 0, "%s", spoilt[i].what);
+                        cr_expect_eq(ledger.gone, state == JOURNAL_GONE, "%s", spoilt[i].what);
+                        cr_expect_eq(ledger.recorded, 1 + spoilt[i].believed, "%s", spoilt[i].what);
+                        cr_expect_eq(ledger.dropped, !spoilt[i].believed, "%s", spoilt[i].what);
+                        cr_expect_eq(session_row(session, 0, &row), 0);
+                        cr_expect_eq(row.count, ledger.recorded, "%s", spoilt[i].what);
+                        session_free(session);
+                        /* The next one finds it in order. */
+                        journal_free(adopt(again, JOURNAL_WHOLE));
+                        fake_kernel_deinit(&fake);
+                }
 }
 
 /* ---- a kill at any instruction ---- */

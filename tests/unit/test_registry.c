@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "supervisor/service/adopt.h"
+#include "supervisor/service/keeper_kind.h"
 #include "supervisor/service/registry.h"
 
 static struct kernel kernel;
@@ -30,9 +32,9 @@ static void on_end(void *data, struct registered *registered) {
         n_ended++;
 }
 
-static void setup(void) {
+static void begin(struct keeper *keeper) {
         struct registry_options options = {
-                .loop = &loop, .kernel = &kernel, .config = &config, .on_end = on_any_end
+                .loop = &loop, .kernel = &kernel, .config = &config, .keeper = keeper, .on_end = on_any_end
         };
 
         config.node = (char *)(uintptr_t) "here";
@@ -40,6 +42,10 @@ static void setup(void) {
         cr_assert_eq(kernel_linux(&kernel), 0);
         cr_assert_eq(uv_loop_init(&loop), 0);
         cr_assert_eq(registry_new(&options, &registry), 0);
+}
+
+static void setup(void) {
+        begin(NULL);
 }
 
 static void turn_until(const unsigned *count, unsigned n) {
@@ -240,6 +246,19 @@ Test(registry, one_at_a_time_waits_for_a_result) {
         registry_release(registered);
 }
 
+Test(registry, who_does_not_want_the_result_is_not_told_of_the_end) {
+        struct registered *registered;
+        int listener, go;
+        pid_t pid = start(1, &listener, &go);
+
+        cr_assert_eq(add(listener, 0, true, &registered), 0);
+        registry_delivered(registered);
+        close(go);
+        turn_until(&n_any_ended, 1);
+        cr_assert_eq(exit_status(pid), 0);
+        cr_assert_eq(n_ended, 0, "he is gone, and what he gave with him");
+}
+
 Test(registry, another_mode_from_the_next_call_on) {
         struct sock_filter refuse = { BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ERRNO | EPERM };
         struct assignment assignment = { .mode = WIRE_MODE_ENFORCE };
@@ -261,4 +280,98 @@ Test(registry, another_mode_from_the_next_call_on) {
         cr_assert_eq(exit_status(pid), 1, "refused now");
         assignment = (struct assignment){ .mode = WIRE_MODE_RECORD };
         cr_assert_eq(registry_change(registry, registered, &assignment), REGISTRY_E_UNKNOWN, "too late");
+}
+
+/* ---- what a successor will find with the keeper ---- */
+
+static unsigned n_kept;
+
+static int fake_put(struct keeper *keeper, const char *name, const int *fds, size_t n_fds) {
+        n_kept++;
+        return 0;
+}
+
+static int fake_drop(struct keeper *keeper, const char *name) {
+        n_kept--;
+        return 0;
+}
+
+static void setup_keeper(void) {
+        static const struct keeper_kind kind = { .put = fake_put, .drop = fake_drop };
+        static struct keeper keeper = { &kind };
+
+        begin(&keeper);
+        config.limits.ended = 10;
+}
+
+TestSuite(registry_keeper, .init = setup_keeper, .fini = teardown, .timeout = 60);
+
+/* Until its end, with everything published. */
+static void run_to_the_end(struct registered *registered, pid_t pid, int go) {
+        close(go);
+        turn_until(&n_any_ended, n_any_ended + 1);
+        cr_assert_eq(exit_status(pid), 0);
+        cr_assert_eq(n_kept, 1);
+        registry_published(registered);
+}
+
+Test(registry_keeper, a_result_is_kept_until_it_is_delivered) {
+        struct registered *registered;
+        int listener, go;
+        pid_t pid = start(1, &listener, &go);
+
+        cr_assert_eq(add(listener, 0, true, &registered), 0);
+        run_to_the_end(registered, pid, go);
+        cr_assert_eq(n_kept, 1, "he has not got it yet");
+        registry_unattend(registered);
+        cr_assert_eq(n_kept, 1, "he may come again");
+        cr_assert(registry_attend(registered, on_end, NULL));
+        cr_assert_not(journal_delivered(registered->session->journal));
+        registry_delivered(registered);
+        cr_assert_eq(n_kept, 0);
+        cr_assert(journal_delivered(registered->session->journal));
+}
+
+Test(registry_keeper, what_is_delivered_is_kept_until_it_is_published) {
+        struct registered *registered;
+        int listener, go;
+        pid_t pid = start(1, &listener, &go);
+
+        cr_assert_eq(add(listener, 0, true, &registered), 0);
+        registry_delivered(registered);
+        run_to_the_end(registered, pid, go);
+        cr_assert_eq(n_kept, 0);
+}
+
+struct left {
+        enum origin origin;
+        bool delivered;
+        unsigned kept; /* once it has ended, and all is published */
+};
+
+/* A predecessor was killed before it could let go of it. */
+Test(registry_keeper, of_a_predecessor_what_is_delivered_is_let_go) {
+        static const struct left rows[] = {
+                { ORIGIN_AGENT, false, 1 },
+                { ORIGIN_AGENT, true, 0 },
+                { ORIGIN_OCI, false, 0 },
+        };
+
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                struct adopted adopted = { .number = 7 + i, .described = true, .mode = WIRE_MODE_RECORD };
+                struct registration registration = { .origin = rows[i].origin,
+                                                     .sink_fd = -1,
+                                                     .adopted = &adopted };
+                struct registered *registered;
+                int go;
+                pid_t pid = start(1, &registration.listener_fd, &go);
+
+                n_kept = 1; /* it is there already */
+                cr_assert_eq(journal_new(true, &adopted.journal), 0);
+                if (rows[i].delivered)
+                        journal_deliver(adopted.journal);
+                cr_assert_eq(registry_add(registry, &registration, &registered), 0);
+                run_to_the_end(registered, pid, go);
+                cr_expect_eq(n_kept, rows[i].kept, "row %zu", i);
+        }
 }
