@@ -101,7 +101,18 @@ static void admit(struct oci *oci, int fd) {
                             peer.pid, peer.uid);
                 fd_close(fd);
         } else
-                connection_new(oci, fd, peer.uid, (uint32_t)peer.pid);
+                connection_new(oci, fd, peer.uid, (uint32_t)peer.pid, false);
+}
+
+/* Who it is was asked when it came; what the limits say is for those who come now. */
+void oci_adopt(struct oci *oci, int fd) {
+        struct ucred peer;
+        socklen_t n = sizeof(peer);
+
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) < 0)
+                fd_close(fd);
+        else
+                connection_new(oci, fd, peer.uid, (uint32_t)peer.pid, true);
 }
 
 /* Readable it stays, so it is come back to when there is room, or by the clock. */
@@ -160,7 +171,10 @@ static void on_tick(uv_timer_t *timer) {
         for (struct connection *at = oci->connections; at; at = at->next) {
                 if (at->at == AT_LINGERING && now_ms - at->since_ms >= LINGER_MS)
                         connection_end(at);
-                any |= at->at == AT_LINGERING;
+                /* Nearly all have spoken by now, and cost nobody anything. */
+                if (now_ms - at->since_ms >= TICK_MS / 2)
+                        connection_keep(at);
+                any |= at->at == AT_LINGERING || (at->at == AT_NOTHING && !at->kept && oci->options.keep);
         }
         if (!any)
                 uv_timer_stop(timer);
@@ -211,10 +225,16 @@ int oci_new(const struct oci_options *options, int listening_fd, struct oci **re
         return 0;
 }
 
-struct oci *oci_free(struct oci *oci) {
+struct oci *oci_free(struct oci *oci, bool successor) {
         if (!oci)
                 return NULL;
         oci->closing = true;
+        for (struct connection *at = oci->connections; at && successor; at = at->next) {
+                if (at->at != AT_NOTHING)
+                        continue;
+                connection_keep(at);
+                at->kept = false; /* it is not ours any more */
+        }
         uv_close((uv_handle_t *)&oci->listening, on_handle_closed);
         uv_close((uv_handle_t *)&oci->tick, on_handle_closed);
         for (struct connection *at = oci->connections; at; at = at->next)
@@ -227,6 +247,14 @@ struct oci *oci_free(struct oci *oci) {
                 connection_release(at);
         }
         return NULL;
+}
+
+size_t oci_silent(const struct oci *oci) {
+        size_t n = 0;
+
+        for (const struct connection *at = oci->connections; at; at = at->next)
+                n += at->at == AT_NOTHING;
+        return n;
 }
 
 void oci_counts(const struct oci *oci, uint64_t *ret_open, uint64_t *ret_broken) {

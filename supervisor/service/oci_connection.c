@@ -8,6 +8,7 @@
  */
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -20,7 +21,8 @@
 
 #define READS            4           /* in one turn */
 #define UNFINISHED_BYTES (64u << 20) /* of all messages not yet whole; the longest goes first */
-#define FDS_OF_A_MESSAGE 253         /* SCM_MAX_FD: more the kernel does not carry */
+#define KEPT_NAME_MAX    32
+#define FDS_OF_A_MESSAGE 253 /* SCM_MAX_FD: more the kernel does not carry */
 
 /* ---- end ---- */
 
@@ -68,6 +70,38 @@ static void dispose(struct connection *connection, const int *fds, size_t n_fds)
                 connection->n_closing++;
 }
 
+/* ---- for a successor ---- */
+
+static void name_of(const struct connection *connection, char name[static KEPT_NAME_MAX]) {
+        uint64_t cookie = 0; /* the kernel's number for a socket, never given twice: Linux 4.12 */
+        socklen_t n = sizeof(cookie);
+
+        getsockopt(connection->fd, SOL_SOCKET, SO_COOKIE, &cookie, &n);
+        snprintf(name, KEPT_NAME_MAX, "%llu", (unsigned long long)cookie);
+}
+
+void connection_keep(struct connection *connection) {
+        const struct oci_options *options = &connection->oci->options;
+        char name[KEPT_NAME_MAX];
+
+        if (connection->at != AT_NOTHING || connection->kept || !options->keep)
+                return;
+        name_of(connection, name);
+        connection->kept = options->keep(options->data, name, connection->fd) == 0;
+}
+
+/* It has spoken, or ends: a successor has nothing to hear of it. */
+static void let_go(struct connection *connection) {
+        const struct oci_options *options = &connection->oci->options;
+        char name[KEPT_NAME_MAX];
+
+        if (!connection->kept)
+                return;
+        connection->kept = false;
+        name_of(connection, name);
+        options->drop(options->data, name);
+}
+
 static void forget_message(struct connection *connection) {
         connection->oci->n_bytes -= connection->message.n;
         buf_deinit(&connection->message);
@@ -81,6 +115,7 @@ void connection_end(struct connection *connection) {
         if (connection->at != AT_LINGERING)
                 connection->oci->n_broken++;
         connection->at = AT_END;
+        let_go(connection);
         forget_message(connection);
         uv_close((uv_handle_t *)&connection->poll, on_handle_closed);
 }
@@ -95,6 +130,7 @@ void connection_end_broken(struct connection *connection, const char *problem) {
 /* ---- session ---- */
 
 static void linger(struct connection *connection) {
+        let_go(connection);
         forget_message(connection);
         connection->at = AT_LINGERING;
         oci_need_tick(connection->oci);
@@ -288,7 +324,7 @@ static void name_runtime(struct connection *connection) {
                         connection->runtime[0] = 0;
 }
 
-void connection_new(struct oci *oci, int fd, uint32_t uid, uint32_t pid) {
+void connection_new(struct oci *oci, int fd, uint32_t uid, uint32_t pid, bool kept) {
         struct connection *connection = calloc(1, sizeof(*connection));
 
         if (!connection || uv_poll_init(oci->options.loop, &connection->poll, fd) != 0) {
@@ -300,6 +336,7 @@ void connection_new(struct oci *oci, int fd, uint32_t uid, uint32_t pid) {
         connection->fd = fd;
         connection->uid = uid;
         connection->pid = pid;
+        connection->kept = kept;
         connection->since_ms = uv_now(oci->options.loop);
         connection->message = BUF_INIT(OCI_STATE_MAX + 1);
         connection->poll.data = connection;
@@ -308,4 +345,6 @@ void connection_new(struct oci *oci, int fd, uint32_t uid, uint32_t pid) {
         oci->n_open++;
         name_runtime(connection);
         uv_poll_start(&connection->poll, UV_READABLE, on_readable);
+        if (!kept && oci->options.keep)
+                oci_need_tick(oci);
 }

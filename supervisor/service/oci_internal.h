@@ -29,6 +29,7 @@ struct connection {
         enum connection_at at;
         uint64_t since_ms;  /* of the last byte, or of its beginning */
         unsigned n_closing; /* how often descriptors of it are being closed */
+        bool kept;          /* a successor would find it */
 
         struct oci_scanner scanner;
         struct buf message;
@@ -54,8 +55,10 @@ struct oci {
 
 /* ---- oci_connection.c ---- */
 
-/* Eats fd. */
-void connection_new(struct oci *oci, int fd, uint32_t uid, uint32_t pid);
+/* Eats fd. kept: by a predecessor, for us. */
+void connection_new(struct oci *oci, int fd, uint32_t uid, uint32_t pid, bool kept);
+/* Has it kept, if it is still to speak. */
+void connection_keep(struct connection *connection);
 /* It is gone a moment later. */
 void connection_end(struct connection *connection);
 void connection_end_broken(struct connection *connection, const char *problem);

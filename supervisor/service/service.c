@@ -20,6 +20,7 @@
 #include "supervisor/service/adopt.h"
 #include "supervisor/service/agent.h"
 #include "supervisor/service/config.h"
+#include "supervisor/service/inheritance.h"
 #include "supervisor/service/keeper.h"
 #include "supervisor/service/log.h"
 #include "supervisor/service/manager.h"
@@ -38,8 +39,10 @@
 
 #define OCI_MAX 16
 
-/* Whom a runtimes' socket lets in, as it was when it was opened: it stays as it is until a restart. */
+/* A runtimes' socket, as it was when it was opened: whom it lets in stays as it is until a restart. */
 struct gate {
+        struct service *service;
+        size_t number; /* in the configuration */
         gid_t gid;
         bool any_uid;
 };
@@ -60,8 +63,7 @@ struct service {
         struct rpc *rpc;
         struct metrics *metrics;
 
-        struct kept sockets[OCI_MAX + 2]; /* of a predecessor */
-        size_t n_sockets;
+        struct inheritance inheritance;
 
         uv_signal_t terminate, interrupt, hangup;
         uv_timer_t watchdog, deadline;
@@ -75,10 +77,14 @@ struct service {
 
 /* ---- end ---- */
 
-static void close_parts(struct service *service) {
+static void close_doors(struct service *service, bool successor) {
         service->agent = agent_free(service->agent);
         for (size_t i = 0; i < OCI_MAX; i++)
-                service->oci[i] = service->oci[i] ? oci_free(service->oci[i]) : NULL;
+                service->oci[i] = oci_free(service->oci[i], successor && service->keeper);
+}
+
+static void close_parts(struct service *service) {
+        close_doors(service, false);
         service->rpc = service->rpc ? rpc_free(service->rpc) : NULL;
         service->metrics = service->metrics ? metrics_free(service->metrics) : NULL;
         for (uv_signal_t *signal = &service->terminate; signal <= &service->hangup; signal++)
@@ -111,17 +117,24 @@ static void stop(struct service *service, bool dismiss) {
         atomic_store(&service->ready, false);
         manager_stopping();
         /* Who connects from now on is the successor's. */
-        service->agent = agent_free(service->agent);
-        for (size_t i = 0; i < OCI_MAX; i++)
-                service->oci[i] = service->oci[i] ? oci_free(service->oci[i]) : NULL;
+        close_doors(service, !dismiss);
         uv_timer_start(&service->deadline, on_deadline, STOP_MS, 0);
         registry_stop(service->registry, !dismiss, on_stopped, service);
+}
+
+/* Is there anything that a successor could go on with? */
+static bool leaves_nothing(const struct service *service) {
+        size_t n = registry_kept(service->registry);
+
+        for (size_t i = 0; i < OCI_MAX; i++)
+                n += service->oci[i] ? oci_silent(service->oci[i]) : 0;
+        return n == 0;
 }
 
 static void on_signal(uv_signal_t *signal, int number) {
         struct service *service = signal->data;
         size_t n = registry_alive(service->registry);
-        bool dismiss = number == SIGINT || !service->keeper || registry_kept(service->registry) == 0;
+        bool dismiss = number == SIGINT || !service->keeper || leaves_nothing(service);
 
         if (n > 0)
                 log_say(LOG_LEVEL_INFO,
@@ -186,9 +199,7 @@ static void drain(void *data) {
 
         service->draining = true;
         atomic_store(&service->ready, false);
-        service->agent = agent_free(service->agent);
-        for (size_t i = 0; i < OCI_MAX; i++)
-                service->oci[i] = service->oci[i] ? oci_free(service->oci[i]) : NULL;
+        close_doors(service, false);
         manager_status("draining");
         if (registry_alive(service->registry) == 0)
                 stop(service, true);
@@ -228,15 +239,13 @@ static void on_final(void *data, struct registered *registered) {
 
 static int take_socket(struct service *service, const char *name) {
         char kept[KEEPER_NAME_MAX];
-        int fd = manager_take_fd(name);
+        int fd = manager_take_fd(name), inherited;
 
         snprintf(kept, sizeof(kept), "socket-%s", name);
-        for (size_t i = 0; i < service->n_sockets; i++)
-                if (strcmp(service->sockets[i].name, kept) == 0) {
-                        if (fd < 0)
-                                fd = fd_take(&service->sockets[i].fds[0]);
-                        break;
-                }
+        inherited = inheritance_take(&service->inheritance, kept);
+        if (fd < 0)
+                return inherited;
+        fd_close(inherited);
         return fd;
 }
 
@@ -271,6 +280,37 @@ static bool may_hand_over(void *data, uint32_t uid, uint32_t gid, int fd) {
         return sockets_may(&socket, fd, NULL, NULL);
 }
 
+static void name_connection(const struct gate *gate, const char *name, char ret[static KEEPER_NAME_MAX]) {
+        snprintf(ret, KEEPER_NAME_MAX, "connection-%zu-%s", gate->number, name);
+}
+
+static int keep_connection(void *data, const char *name, int fd) {
+        const struct gate *gate = data;
+        char kept[KEEPER_NAME_MAX];
+
+        if (!gate->service->keeper)
+                return -ENOTSUP;
+        name_connection(gate, name, kept);
+        return error_trace(keeper_put(gate->service->keeper, kept, &fd, 1));
+}
+
+static void drop_connection(void *data, const char *name) {
+        const struct gate *gate = data;
+        char kept[KEEPER_NAME_MAX];
+
+        name_connection(gate, name, kept);
+        keeper_drop(gate->service->keeper, kept);
+}
+
+static void adopt_connections(struct service *service, const struct gate *gate) {
+        char prefix[KEEPER_NAME_MAX];
+        int fd;
+
+        name_connection(gate, "", prefix);
+        while ((fd = inheritance_take_any(&service->inheritance, prefix)) >= 0)
+                oci_adopt(service->oci[gate->number - 1], fd);
+}
+
 static bool may_control(void *data, uint32_t uid, uint32_t gid, int fd) {
         struct service *service = data;
 
@@ -303,19 +343,24 @@ static int open_oci(struct service *service) {
                         .connections_max = service->config->limits.connections,
                         .connections_per_uid = service->config->limits.connections_per_uid,
                         .may = may_hand_over,
+                        .keep = service->keeper ? keep_connection : NULL,
+                        .drop = drop_connection,
                         .data = &service->gates[i],
                 };
                 char name[32];
                 int fd, r;
 
-                service->gates[i] =
-                        (struct gate){ service->config->oci[i].gid, service->config->oci[i].any_uid };
+                service->gates[i] = (struct gate){ .service = service,
+                                                   .number = i + 1,
+                                                   .gid = service->config->oci[i].gid,
+                                                   .any_uid = service->config->oci[i].any_uid };
                 snprintf(name, sizeof(name), i ? "oci-%zu" : "oci", i + 1);
                 r = open_socket(service, &service->config->oci[i], name, &fd);
                 if (!r)
                         r = oci_new(&options, fd, &service->oci[i]);
                 if (r)
                         return error_trace(r);
+                adopt_connections(service, &service->gates[i]);
         }
         return 0;
 }
@@ -416,25 +461,14 @@ static int take_over(struct service *service) {
                 r = keeper_take(service->keeper, &kept);
                 if (r)
                         break;
-                if (strncmp(kept.name, "socket-", 7) == 0 &&
-                    service->n_sockets < sizeof(service->sockets) / sizeof(service->sockets[0]))
-                        service->sockets[service->n_sockets++] = kept;
-                else if (strncmp(kept.name, "session-", 8) == 0)
+                if (strncmp(kept.name, "session-", 8) == 0)
                         n_sessions += take_session(service, &kept) == 0;
                 else
-                        for (size_t i = 0; i < kept.n_fds; i++)
-                                fd_close(kept.fds[i]);
+                        r = inheritance_add(&service->inheritance, &kept);
         }
         if (n_sessions > 0)
                 log_say(LOG_LEVEL_INFO, "took over %zu sessions", n_sessions);
         return r < 0 ? error_trace(r) : 0;
-}
-
-static void let_go_of_sockets(struct service *service) {
-        for (size_t i = 0; i < service->n_sockets; i++)
-                for (size_t k = 0; k < service->sockets[i].n_fds; k++)
-                        service->sockets[i].fds[k] = fd_close(service->sockets[i].fds[k]);
-        service->n_sockets = 0;
 }
 
 static void on_watchdog(uv_timer_t *timer) {
@@ -491,7 +525,7 @@ static int begin(struct service *service) {
                 r = open_control(service);
         if (!r)
                 r = open_metrics(service);
-        let_go_of_sockets(service);
+        inheritance_deinit(&service->inheritance, r ? NULL : service->keeper);
         return error_trace(r);
 }
 

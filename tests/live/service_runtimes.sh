@@ -209,4 +209,33 @@ for nnp in yes no; do
 done
 
 service_stop
+
+# ---- created, the service restarted or killed, started ----
+# With noNewPrivileges crun connects when it creates and speaks only when it starts.
+service_config <<Y
+keeper: { kind: process, wait: 120s }
+profiles: [ $work/profiles ]
+Y
+service_start
+keeper_fds() { find "/proc/$(pgrep -f -- "--keeper $work/state/keeper.sock")/fd" -mindepth 1 | wc -l; }
+keeper_has_it() { [ "$(keeper_fds)" -gt "$before" ]; }
+for how in TERM KILL; do
+  what="$runtime, SIG$how between create and start"
+  configure dry.json yes sh /work/script.sh
+  before=$(keeper_fds)
+  oci create --bundle bundle "over-$how" >out 2>err
+  same "$what: create" 0 $? err service.err
+  [ $how = TERM ] || until_true keeper_has_it || fail "$what: nothing is kept" service.err
+  kill "-$how" "$service_pid"
+  wait "$service_pid" 2>/dev/null
+  service_start
+  oci start "over-$how" >out 2>err
+  same "$what: start" 0 $? err service.err
+  begun() { number=$(sessions "over-$how" creating) && [ -n "$number" ] && calls "$number" | grep -qx "mkdir mkdir workload"; }
+  if until_true begun; then pass; else fail "$what: its session" service.err; fi
+  until_true oci delete "over-$how" || fail "$what: delete"
+done
+kill -INT "$service_pid"
+wait "$service_pid"
+same "the service ends" 0 $? service.err
 finish

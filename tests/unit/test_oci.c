@@ -56,20 +56,61 @@ static bool may_connect(void *data, uint32_t uid, uint32_t gid, int fd) {
         return may;
 }
 
+/* What a successor would find. */
+static struct {
+        char name[64];
+        int fd;
+} kept[8];
+static size_t n_kept, n_dropped;
+
+static int keep(void *data, const char *name, int fd) {
+        cr_assert_eq(data, &fake);
+        for (size_t i = 0; i < n_kept; i++)
+                cr_assert_str_neq(kept[i].name, name, "two connections of one name");
+        snprintf(kept[n_kept].name, sizeof(kept[n_kept].name), "%s", name);
+        kept[n_kept++].fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+        return 0;
+}
+
+static void drop(void *data, const char *name) {
+        for (size_t i = 0; i < n_kept; i++)
+                if (strcmp(kept[i].name, name) == 0) {
+                        kept[i].fd = fd_close(kept[i].fd);
+                        n_dropped++;
+                        return;
+                }
+        cr_assert_fail("%s was not kept", name);
+}
+
+static int listening(void) {
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+        address.sun_family = AF_UNIX;
+        n_address = sizeof(sa_family_t); /* the kernel finds a name */
+        cr_assert_eq(bind(fd, (struct sockaddr *)&address, n_address), 0);
+        n_address = sizeof(address);
+        getsockname(fd, (struct sockaddr *)&address, &n_address);
+        listen(fd, 100);
+        return fd;
+}
+
+static struct oci_options options;
+
 static void start(unsigned max, unsigned per_uid) {
         struct diags diags = DIAGS_INIT;
         struct registry_options registry_options = { .loop = &loop, .kernel = &fake.kernel };
-        struct oci_options options = {
+        static const char text[] = "mode: record";
+
+        options = (struct oci_options){
                 .loop = &loop,
                 .kernel = &fake.kernel,
                 .connections_max = max,
                 .connections_per_uid = per_uid,
                 .may = may_connect,
+                .keep = keep,
+                .drop = drop,
                 .data = &fake,
         };
-        static const char text[] = "mode: record";
-        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
         fake_kernel_init(&fake);
         fake.kernel.is_listener = is_listener;
         fake.kernel.receive = receive;
@@ -78,13 +119,7 @@ static void start(unsigned max, unsigned per_uid) {
         registry_options.config = config;
         cr_assert_eq(registry_new(&registry_options, &registry), 0);
         options.registry = registry;
-        address.sun_family = AF_UNIX;
-        n_address = sizeof(sa_family_t); /* the kernel finds a name */
-        cr_assert_eq(bind(fd, (struct sockaddr *)&address, n_address), 0);
-        n_address = sizeof(address);
-        getsockname(fd, (struct sockaddr *)&address, &n_address);
-        listen(fd, 100);
-        cr_assert_eq(oci_new(&options, fd, &oci), 0);
+        cr_assert_eq(oci_new(&options, listening(), &oci), 0);
 }
 
 static void turn(void) {
@@ -119,7 +154,7 @@ static void on_stopped(void *data) {
 static void stop(void) {
         bool stopped = false;
 
-        oci = oci_free(oci);
+        oci = oci_free(oci, false);
         registry_stop(registry, false, on_stopped, &stopped);
         while (!stopped)
                 uv_run(&loop, UV_RUN_ONCE);
@@ -213,6 +248,60 @@ Test(oci, a_message_makes_a_session_without_waiting_for_the_end) {
         expect(1, 0, 0);
         close(fd);
         stop();
+}
+
+static void expect_kept(size_t n) {
+        for (int i = 0; i < 5000 && n_kept - n_dropped != n; i++) {
+                turn();
+                usleep(1000);
+        }
+        cr_assert_eq(n_kept - n_dropped, n, "%zu kept, %zu dropped", n_kept, n_dropped);
+}
+
+Test(oci, who_says_nothing_yet_is_kept_for_a_successor, .timeout = 60) {
+        int silent, gone, quick, at_the_end;
+
+        start(10, 10);
+        quick = dial();
+        send_good(quick);
+        expect(1, 1, 0);
+        silent = dial();
+        gone = dial();
+        expect_kept(2);
+        cr_assert_eq(oci_silent(oci), 2);
+        close(gone);
+        expect_kept(1);
+        at_the_end = dial();
+        expect(1, 3, 1);
+        oci = oci_free(oci, true);
+        expect_kept(2);
+        /* The successor. */
+        cr_assert_eq(oci_new(&options, listening(), &oci), 0);
+        for (size_t i = 0; i < n_kept; i++)
+                if (kept[i].fd >= 0)
+                        oci_adopt(oci, fcntl(kept[i].fd, F_DUPFD_CLOEXEC, 0));
+        expect(1, 2, 0);
+        send_good(silent);
+        send_good(at_the_end);
+        expect(3, 2, 0);
+        expect_kept(0);
+        cr_assert_eq(n_kept, 3, "whoever speaks at once is not kept at all");
+        close(quick);
+        close(silent);
+        close(at_the_end);
+        stop();
+}
+
+Test(oci, without_a_successor_nothing_is_kept) {
+        int fd;
+
+        start(10, 10);
+        fd = dial();
+        expect(0, 1, 0);
+        stop();
+        cr_assert_eq(n_kept, 0);
+        cr_assert(is_closed_by_us(fd));
+        close(fd);
 }
 
 Test(oci, messages_in_pieces) {
