@@ -71,12 +71,21 @@ static bool by_path_alone(const struct policy_rule *rule) {
                !where->n_labels && !where->architectures_set && !where->above_set;
 }
 
+static bool is_performed(const char *name) {
+        const struct policy_call *call = policy_call_by_name(name);
+
+        return call && call->flags & POLICY_CALL_PERFORMED;
+}
+
 /* By a rule above on the same paths: registers do not tell that. */
 static bool path_is_decided(const struct policy_check *check, const struct policy_rule *rule,
                             const char *call) {
         for (size_t i = 0; rule->where.n_paths && i < check->rule; i++) {
                 const struct policy_rule *above = &check->policy->rules[i];
 
+                /* Of a call that nobody can carry out LOG decides nothing. */
+                if (above->action == POLICY_LOG && !above->advisory && !is_performed(call))
+                        continue;
                 if (by_path_alone(above) && policy_rule_covers(above, call) &&
                     same_texts(rule->where.paths, rule->where.n_paths, above->where.paths,
                                above->where.n_paths))
@@ -272,11 +281,8 @@ static void check_files(struct policy_check *check, const struct policy_rule *ru
 static void check_advisory(struct policy_check *check, const struct policy_rule *rule) {
         bool needed = false;
 
-        for (size_t i = 0; i < rule->n_calls; i++) {
-                const struct policy_call *call = policy_call_by_name(rule->calls[i]);
-
-                needed |= !call || !(call->flags & POLICY_CALL_PERFORMED);
-        }
+        for (size_t i = 0; i < rule->n_calls; i++)
+                needed |= !is_performed(rule->calls[i]);
         if (!rule->advisory)
                 return;
         if (!needed || (!rule->where.n_paths && !rule->where.n_addresses && !rule->where.n_args))

@@ -58,6 +58,7 @@ struct policy_facts {
                 size_t rule;
                 uint64_t delay_ns;
                 bool judged;
+                const struct policy_rule *recorded_by;
         } stopped;
 };
 

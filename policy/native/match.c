@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "policy/alternatives.h"
 #include "policy/native/address.h"
+#include "policy/native/calls.h"
 #include "policy/native/compile.h"
 #include "policy/native/facts.h"
 #include "policy/native/pattern.h"
@@ -43,9 +44,25 @@ static int want(struct policy_facts *facts, enum policy_fact fact) {
         return 0;
 }
 
+static unsigned flags_of(const struct matching *matching) {
+        const struct policy_call *row = policy_call_by_name(matching->facts->call);
+
+        return row ? row->flags : 0;
+}
+
+/* Letting pass by memory what nobody can carry out would be a decision that another thread can undo. Such a
+ * LOG decides nothing: it is noted, and the rules below decide. */
+static bool only_records(const struct matching *matching) {
+        const struct policy_where *where = &matching->rule->where;
+
+        return matching->rule->action == POLICY_LOG && !matching->rule->advisory &&
+               (where->n_paths || where->n_addresses || matching->way->n_memory_tests) &&
+               !(flags_of(matching) & POLICY_CALL_PERFORMED);
+}
+
 /* Memory has a say from here on, by matching or not. */
 static int want_memory(struct matching *matching, enum policy_fact fact) {
-        if (!matching->rule->advisory)
+        if (!matching->rule->advisory && !only_records(matching))
                 matching->verdict->judged = true;
         return want(matching->facts, fact);
 }
@@ -184,7 +201,7 @@ static int match_address(struct matching *matching, bool *ret_holds) {
         int r;
 
         *ret_holds = !where->n_addresses;
-        if (*ret_holds)
+        if (*ret_holds || !(flags_of(matching) & POLICY_CALL_ADDRESS))
                 return 0;
         r = want_memory(matching, POLICY_FACT_ADDRESS);
         if (r || !facts->address)
@@ -242,7 +259,7 @@ static int match_paths(struct matching *matching, bool *ret_holds) {
         int r;
 
         *ret_holds = !where->n_paths;
-        if (*ret_holds)
+        if (*ret_holds || !(flags_of(matching) & POLICY_CALL_PATH))
                 return 0;
         r = want_memory(matching, POLICY_FACT_PATHS);
         if (r)
@@ -359,7 +376,7 @@ static void decided_by_none(const struct policy *policy, const struct policy_fac
 }
 
 static int match_plan(const struct policy *policy, const struct plan *plan, struct policy_facts *facts,
-                      struct policy_verdict *verdict) {
+                      struct policy_verdict *verdict, const struct policy_rule **recorded_by) {
         for (size_t i = 0; i < plan->n_ways; i++) {
                 struct matching matching = {
                         .policy = policy,
@@ -378,20 +395,24 @@ static int match_plan(const struct policy *policy, const struct plan *plan, stru
                         facts->stopped.rule = matching.way->rule;
                         facts->stopped.delay_ns = verdict->delay_ns;
                         facts->stopped.judged = verdict->judged;
+                        facts->stopped.recorded_by = *recorded_by;
                         return r;
                 }
                 if (!holds)
                         continue;
-                if (matching.rule->action != POLICY_DELAY) {
+                if (matching.rule->action == POLICY_DELAY)
+                        verdict->delay_ns += (uint64_t)matching.rule->value;
+                else if (!only_records(&matching)) {
                         decided_by(matching.rule, verdict);
                         return 0;
-                }
-                verdict->delay_ns += (uint64_t)matching.rule->value;
+                } else if (!*recorded_by)
+                        *recorded_by = matching.rule;
         }
         return 0;
 }
 
 int policy_match(const struct policy *policy, struct policy_facts *facts, struct policy_verdict *ret) {
+        const struct policy_rule *recorded_by = facts->stopped.recorded_by;
         const struct plan *plan;
         struct plan made;
         int r = 0;
@@ -402,12 +423,16 @@ int policy_match(const struct policy *policy, struct policy_facts *facts, struct
                 r = plan_of(policy, facts->arch, facts->call, &made, &plan);
                 if (r)
                         return error_trace(r);
-                r = match_plan(policy, plan, facts, ret);
+                r = match_plan(policy, plan, facts, ret, &recorded_by);
                 plan_deinit(&made);
         }
         if (!r && !ret->rule) {
                 ret->n_captures = 0;
                 decided_by_none(policy, facts, ret);
+        }
+        if (!r && recorded_by && (ret->action == POLICY_ALLOW || ret->action == POLICY_LOG)) {
+                ret->n_captures = 0;
+                decided_by(recorded_by, ret);
         }
         return r;
 }

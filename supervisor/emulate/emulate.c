@@ -91,6 +91,13 @@ static void perform_begin(struct call *call) {
         journal_turn(call->slot, JOURNAL_PERFORMING);
 }
 
+int emulate_nothing(struct call *call) {
+        if (call->multiplexed)
+                return answer_errno(call, ENOSYS);
+        /* Policies that ask for that are refused when they are read, so it is trouble of ours. */
+        return call->verdict.judged ? error_origin(-EOPNOTSUPP) : answer_continue(call);
+}
+
 static int perform(struct call *call) {
         const struct emulator *performer = performer_of(call->name);
 
@@ -98,9 +105,7 @@ static int perform(struct call *call) {
                 perform_begin(call);
                 return performer->run(call);
         }
-        /* Nobody can carry it out. What an advisory rule let pass goes on; an argument from memory may not.
-         */
-        return call->multiplexed ? answer_errno(call, ENOSYS) : answer_continue(call);
+        return emulate_nothing(call);
 }
 
 static int emulate_as(struct call *call, const struct policy_rule *rule) {

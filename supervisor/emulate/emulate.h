@@ -49,5 +49,9 @@ void *emulation_state(struct call *call);
  * know of pretended owners. */
 void *emulation_state_of(struct call *call, const char *name);
 
+/* For a call that nobody can carry out. What registers alone, or an advisory rule, let pass goes on; what
+ * was judged by memory, or came from there, may not: another thread could change it after our look. */
+int emulate_nothing(struct call *call);
+
 /* Runs rule and verdict of the call: fills the answer. Where the enum policy_action leads. */
 int emulate_call(struct call *call);

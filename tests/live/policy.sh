@@ -52,6 +52,18 @@ echo '{ "version": 1, "base": "base.json", "rules": [{ "syscalls": ["mkdir"], "d
 limited "$callgate" run -q --policy above.json -- mkdir made >out 2>err
 same "a rule stands above the base, and JSON will do" 0 $? err
 
+# ---- what can only be recorded ----
+# Nobody changes a directory for a program, so what its path says is no reason to let it pass.
+mkdir -p place
+echo "{ version: 1, rules: [{ name: seen, syscalls: chdir, where: { path: $work/place }, do: log }] }" >seen.yaml
+limited "$callgate" run --policy seen.yaml -- sh -c 'cd place && pwd && cd ..' >out 2>err
+same "a directory that is recorded" "$work/place" "$(cat out)" err
+has "it is listed" err "seen"
+sed 's/ }] }$/ }, { name: nowhere, syscalls: chdir, do: { errno: EXDEV }, log: true }] }/' seen.yaml >nowhere.yaml
+limited "$callgate" run --policy nowhere.yaml -- python3 -c 'import os; os.chdir("place")' >out 2>err
+has "recording it does not let it past the rule below" err "Invalid cross-device link"
+has "the rule below is what is listed" err "nowhere"
+
 # ---- mistakes ----
 limited "$callgate" run --policy nothing.yaml -- true 2>err
 same "a policy that is not there" 2 $? err

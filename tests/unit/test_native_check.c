@@ -188,6 +188,12 @@ Test(native_check, doubts) {
                 { "rules: [{family: files, where: {path: /x}, do: {delay: 1s}},"
                   " {family: open, where: {path: /x, uid: 5}, do: log}]",
                   "" },
+                { "rules: [{family: exec, where: {path: /x}, do: log},"
+                  " {family: exec, where: {path: /x, uid: 5}, do: log}]",
+                  "" },
+                { "rules: [{family: exec, where: {path: /x}, do: log, advisory: true},"
+                  " {family: exec, where: {path: /x, uid: 5}, do: log}]",
+                  "policy-advisory policy-unreachable" },
                 { "rules: [{family: files, where: {path: [/x, /y]}, do: {errno: EPERM}},"
                   " {family: open, where: {path: /x}, do: log}]",
                   "" },

@@ -490,3 +490,46 @@ Test(native_match, base_decides_the_rest) {
         cr_assert_eq(policy_match(policy, &facts, &verdict), 0);
         cr_assert_eq(verdict.action, POLICY_KILL);
 }
+
+/* Nobody can start a program or change a directory for a task, so a LOG by path decides nothing there. */
+Test(native_match, log_by_memory_decides_only_what_can_be_carried_out) {
+        static const char log[] = "{name: log, syscalls: [execve, openat], where: {path: /a}, do: log}";
+        static const char advisory[] =
+                "{name: log, syscalls: [execve, openat], where: {path: /a}, do: log, advisory: true}";
+        static const char second[] = "{name: second, syscalls: execve, where: {path: /*}, do: log}";
+        static const char no[] = "{name: deny, syscalls: [execve, openat], do: {errno: EACCES}}";
+        static const char yes[] = "{name: pass, syscalls: [execve, openat], do: allow}";
+        static const char wait[] = "{name: wait, syscalls: [execve, openat], do: {delay: 5ns}}";
+        const struct {
+                const char *rules[3];
+                size_t n_rules;
+                const char *call, *path;
+                enum policy_action action;
+                const char *rule; /* NULL: none */
+                bool judged;
+        } rows[] = {
+                { { log }, 1, "execve", "/a", POLICY_LOG, "log", false },
+                { { log }, 1, "execve", "/b", POLICY_ALLOW, NULL, false },
+                { { log, no }, 2, "execve", "/a", POLICY_ERRNO, "deny", false },
+                { { log, yes }, 2, "execve", "/a", POLICY_LOG, "log", false },
+                { { log, yes }, 2, "execve", "/b", POLICY_ALLOW, "pass", false },
+                { { log, second, yes }, 3, "execve", "/a", POLICY_LOG, "log", false },
+                { { log, second, yes }, 3, "execve", "/b", POLICY_LOG, "second", false },
+                { { log, wait, no }, 3, "execve", "/a", POLICY_ERRNO, "deny", false },
+                { { log, no }, 2, "openat", "/a", POLICY_LOG, "log", true },
+                { { log, yes }, 2, "openat", "/b", POLICY_ALLOW, "pass", true },
+                { { advisory, no }, 2, "execve", "/a", POLICY_LOG, "log", false },
+        };
+
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                cleanup_policy struct policy *policy = fixture_rules("", rows[i].rules, rows[i].n_rules);
+                struct asked asked = { .paths = { rows[i].path }, .n_paths = 1 };
+                struct policy_verdict verdict = verdict_of(policy, rows[i].call, &asked);
+
+                cr_expect_eq(verdict.action, rows[i].action, "row %zu: %d", i, verdict.action);
+                cr_expect_eq(verdict.judged, rows[i].judged, "row %zu", i);
+                cr_expect(rows[i].rule ? verdict.rule && strcmp(verdict.rule->name, rows[i].rule) == 0
+                                       : !verdict.rule,
+                          "row %zu: %s", i, verdict.rule ? verdict.rule->name : "none");
+        }
+}
