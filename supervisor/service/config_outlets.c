@@ -209,6 +209,80 @@ static void name_outlet(struct config_reader *reader, struct config_outlet *outl
                 reader_fail(&reader->base, error_origin(-ENOMEM));
 }
 
+/* The next part of a path that means something; its length, 0 at the end. */
+static size_t next_part(const char **at) {
+        size_t n = 0;
+
+        for (*at += strspn(*at, "/"); (n = strcspn(*at, "/")) == 1 && **at == '.'; *at += strspn(*at, "/"))
+                *at += n;
+        return n;
+}
+
+static bool is_written_alike(const char *a, const char *b) {
+        for (;;) {
+                size_t n_a = next_part(&a), n_b = next_part(&b);
+
+                if (n_a != n_b || memcmp(a, b, n_a) != 0)
+                        return false;
+                if (n_a == 0)
+                        return true;
+                a += n_a;
+                b += n_b;
+        }
+}
+
+/* Paths of files are absolute. Folders that are not there yet are told by their names alone. */
+static bool in_one_folder(const char *a, const char *b) {
+        char *folder_a = strndup(a, (size_t)(strrchr(a, '/') - a + 1));
+        char *folder_b = strndup(b, (size_t)(strrchr(b, '/') - b + 1));
+        struct stat status_a, status_b;
+        bool same = folder_a && folder_b && is_written_alike(folder_a, folder_b);
+
+        if (!same && folder_a && folder_b && stat(folder_a, &status_a) == 0 &&
+            stat(folder_b, &status_b) == 0)
+                same = status_a.st_dev == status_b.st_dev && status_a.st_ino == status_b.st_ino;
+        free(folder_a);
+        free(folder_b);
+        return same;
+}
+
+/* Is name what an older file of the outlet is called: NAME.1 and so on? */
+static bool is_older(const struct config_outlet *outlet, const char *name) {
+        const char *base = strrchr(outlet->path, '/') + 1;
+        size_t n = strlen(base);
+        char *end;
+        unsigned long number;
+
+        if (strncmp(name, base, n) != 0 || name[n] != '.' || name[n + 1] < '1' || name[n + 1] > '9')
+                return false;
+        number = strtoul(name + n + 1, &end, 10);
+        return !*end && number <= outlet->rotate_count;
+}
+
+/* Each would take the other's file for one that a predecessor left, and move it away. */
+static void check_path(struct config_reader *reader, const struct config_outlet *outlet) {
+        char shown[READER_SHOWN];
+
+        for (size_t i = 0; i < reader->config->n_outlets; i++) {
+                const struct config_outlet *other = &reader->config->outlets[i];
+                const char *name, *other_name;
+
+                if (other == outlet || other->kind != CONFIG_OUTLET_FILE || !other->path ||
+                    !in_one_folder(outlet->path, other->path))
+                        continue;
+                name = strrchr(outlet->path, '/') + 1;
+                other_name = strrchr(other->path, '/') + 1;
+                if (strcmp(name, other_name) == 0)
+                        config_bad(reader, "the outlet %s writes to %s already; give each a path of its own",
+                                   other->name, reader_quote(outlet->path, shown, sizeof(shown)));
+                else if (is_older(other, name) || is_older(outlet, other_name))
+                        config_bad(reader,
+                                   "%s and the path of the outlet %s: older files of the one have the name "
+                                   "of the other; choose a name that does not end in a number",
+                                   reader_quote(outlet->path, shown, sizeof(shown)), other->name);
+        }
+}
+
 static void add_outlet(struct config_reader *reader, const json_t *value, void *to) {
         struct config *config = reader->config;
         struct config_outlet *outlet;
@@ -230,6 +304,8 @@ static void add_outlet(struct config_reader *reader, const json_t *value, void *
                 config_read_keys(reader, value, &config_outlet_keys, outlet);
         }
         name_outlet(reader, outlet);
+        if (outlet->kind == CONFIG_OUTLET_FILE && outlet->path)
+                check_path(reader, outlet);
 }
 
 void config_outlets_deinit(struct config *config) {

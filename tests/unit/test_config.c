@@ -211,6 +211,16 @@ Test(config, the_default_outlet_follows_state) {
         config_free(config);
 }
 
+Test(config, files_beside_each_other) {
+        struct config *config = read_text("events: { outlets: [ { file: { path: /x/e } }, { file: { path: "
+                                          "/x/e.9 } }, { file: { path: /x/e.01 } }, { file: { path: /x/e. "
+                                          "} }, { file: { path: /y/e } }, { file: { path: /x/ee } }, "
+                                          "{ file: { path: /x/e.1.gz } } ] }");
+
+        cr_expect_eq(config->n_outlets, 7);
+        config_free(config);
+}
+
 Test(config, says_what_is_wrong_and_where) {
         static const struct {
                 const char *text;
@@ -261,6 +271,17 @@ Test(config, says_what_is_wrong_and_where) {
                   "events.outlets[0]", 1, 22 },
                 { "events: { outlets: [ { journal: { name: a } }, { journal: { name: a } } ] }",
                   "another outlet", "events.outlets[1]", 1, 48 },
+                { "events: { outlets: [ { file: { path: /x/e } }, { file: { path: /x/e } } ] }",
+                  "the outlet file writes to \"/x/e\" already", "events.outlets[1]", 1, 48 },
+                { "events: { outlets: [ { file: { path: /x/e, name: first } }, journal, "
+                  "{ file: { path: /./x//e, format: json } } ] }",
+                  "the outlet first writes", "events.outlets[2]", 1, 70 },
+                { "events: { outlets: [ { file: { path: /usr/e } }, { file: { path: /usr/bin/../e } } ] }",
+                  "the outlet file writes", "events.outlets[1]", 1, 50 },
+                { "events: { outlets: [ { file: { path: /x/e } }, { file: { path: /x/e.8 } } ] }",
+                  "older files", "events.outlets[1]", 1, 48 },
+                { "events: { outlets: [ { file: { path: /x/e.3 } }, { file: { path: /x/e } } ] }",
+                  "older files", "events.outlets[1]", 1, 50 },
                 { "keeper: systemdd", "did you mean systemd?", "keeper", 1, 9 },
                 { "state:", "has no value", "state", 0, 0 },
                 { "[ 1 ]", "is not an object", "", 1, 1 },
