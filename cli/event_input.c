@@ -181,8 +181,24 @@ static int broken(struct event_input *input, int code) {
         return input->tolerant || input->go_on ? 0 : code;
 }
 
-/* How a file ended, in words. 0 when it can be used, or the exit code. */
-static int ended(struct event_input *input, const char *name, struct event_file *file, int r) {
+/* It ends before its ledger. */
+static void cut(struct event_input *input, const char *name, const struct event_file *file, bool claimed) {
+        if (claimed) {
+                say("%s: still being written; read as far as it goes, its ledger is missing", name);
+                input->unfinished = true;
+                return;
+        }
+        if (file)
+                say("warning: %s: cut short at byte %" PRIu64 ": its writer was killed", name,
+                    event_file_offset(file));
+        else
+                say("warning: %s: empty or cut short before its header was whole", name);
+        input->incomplete = true;
+}
+
+/* How a file ended, in words. 0 when it can be used, or the exit code. claimed: somebody is writing to it.
+ */
+static int ended(struct event_input *input, const char *name, struct event_file *file, int r, bool claimed) {
         progress_end(input);
         switch (r) {
         case EVENT_FILE_E_END:
@@ -194,13 +210,7 @@ static int ended(struct event_input *input, const char *name, struct event_file 
                 }
                 return 0;
         case EVENT_FILE_E_TRUNCATED:
-                if (file)
-                        say("warning: %s: cut short at byte %" PRIu64
-                            ": its writer was killed or is still writing",
-                            name, event_file_offset(file));
-                else
-                        say("warning: %s: empty or cut short before its header was whole", name);
-                input->incomplete = true;
+                cut(input, name, file, claimed);
                 return 0;
         case EVENT_FILE_E_VERSION:
                 say_error("%s: written by a later version of callgate; read it with that one", name);
@@ -239,12 +249,14 @@ static int each_of(struct event_input *input, const char *path, bool foreign,
         struct event_file *file = NULL;
         struct event event;
         int fd = open_input(input, path), r, failed = 0;
+        bool claimed;
 
         if (fd < 0) {
                 progress_end(input);
                 say_error("%s: cannot be opened: %s", name, strerror(-fd));
                 return foreign ? broken(input, EXIT_USAGE) : EXIT_USAGE;
         }
+        claimed = event_file_is_claimed(fd);
         r = event_file_open(fd, &file);
         if (foreign && (r == EVENT_FILE_E_INVALID || r == EVENT_FILE_E_TRUNCATED)) {
                 input->n_foreign++;
@@ -262,7 +274,8 @@ static int each_of(struct event_input *input, const char *path, bool foreign,
                     name, event_file_sources_forgotten(file));
         input->n_files++;
         progress(input);
-        r = failed ? say_trouble(failed, name) : ended(input, name, file, r);
+        r = failed ? say_trouble(failed, name)
+                   : ended(input, name, file, r, claimed || (file && event_file_is_claimed(fd)));
         event_file_close(file);
         input->source = NULL;
         return r;
@@ -350,7 +363,7 @@ int event_input_each(struct event_input *input, const char *verb,
         input->ledger = (struct ledger){ 0 };
         input->n_events = input->n_files = input->n_filtered = input->n_foreign = 0;
         input->worst = 0;
-        input->incomplete = false;
+        input->incomplete = input->unfinished = false;
         input->data = data;
         if (input->n == 0)
                 r = each_of(input, standard_input, false, on_event);

@@ -34,6 +34,7 @@ struct event_input {
         uint64_t n_events;           /* handed on */
         uint64_t n_filtered;         /* left out for their session's labels */
         bool incomplete;             /* a file was cut short, or its recording has a hole */
+        bool unfinished;             /* a file is still being written: it has no ledger yet */
 
         /* private */
         int kept_fd, worst;

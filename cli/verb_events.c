@@ -37,7 +37,8 @@ static const char help[] =
         "      --json              one JSON object per line; the last one holds the "
         "ledger\n" EVENT_INPUT_HELP "  -h, --help              this text\n"
         "\n"
-        "A file whose writer was killed is printed as far as it goes, with a warning.\n"
+        "A file whose writer was killed is printed as far as it goes, with a warning; so is one that\n"
+        "is still being written, as the newest of a running service.\n"
         "Exit status: 0 well, 2 a file is missing or broken, or there is no service, 4 a file was cut\n"
         "short, 125 trouble; 130 after ctrl-C.\n"
         "\n"
@@ -117,8 +118,9 @@ static int print_all(struct printing *printing) {
         printing->input.on_source = on_source;
         printing->input.go_on = true;
         code = event_input_each(&printing->input, "events", print_event, printing);
-        /* A file alone that was cut short has no ledger. */
-        if (!code && (!printing->input.incomplete || printing->input.ledger.received > 0))
+        /* A file alone that was cut short, or is still being written, has no ledger. */
+        if (!code && ((!printing->input.incomplete && !printing->input.unfinished) ||
+                      printing->input.ledger.received > 0))
                 r = print_ledger(printing);
         if (!r && fflush(stdout) == EOF)
                 r = -errno;

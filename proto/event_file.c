@@ -11,6 +11,7 @@
 #include "proto/event_file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -403,4 +404,19 @@ int event_file_put_ended(struct buf *to, uint64_t number, const struct ledger *l
         codec_put_uint(&writer, number);
         ledger_put(&writer, ledger);
         return codec_writer_finish(&writer);
+}
+
+/* ---- claims ---- */
+
+/* A lock of the open file, which a reader can ask for without taking it. */
+int event_file_claim(int fd) {
+        struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+        return fcntl(fd, F_OFD_SETLK, &lock) < 0 ? -errno : 0;
+}
+
+bool event_file_is_claimed(int fd) {
+        struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
+
+        return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }

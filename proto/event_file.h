@@ -75,3 +75,9 @@ int event_file_put_ended(struct buf *to, uint64_t number, const struct ledger *l
 
 /* The next event out of records in memory, from *at on: 0, EVENT_FILE_E_END or EVENT_FILE_E_INVALID. */
 int event_file_take(const void *bytes, size_t n, size_t *at, struct event *ret);
+
+/* Whoever goes on writing to a file claims it before the first byte, until the descriptor and its copies are
+ * closed or its process ends; so a file that grows is told from one that was cut. Borrow fd. 0 or -errno. */
+int event_file_claim(int fd);
+/* By anybody but this open file. False also where the file system cannot tell. */
+bool event_file_is_claimed(int fd);

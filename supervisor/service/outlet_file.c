@@ -140,6 +140,7 @@ static int open_file(struct outlet_file *file) {
                 ill(file, problem, -r);
                 return r;
         }
+        event_file_claim(file->fd); /* without it readers take the file for one that was cut, no more */
         file->size = 0;
         return 0;
 }

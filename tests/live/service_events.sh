@@ -105,6 +105,20 @@ held=$!
 until_true test -e ready || fail "the program does not begin" killed.err
 written() { [ "$(limited "$callgate" events events/calls.events 2>/dev/null | wc -l)" -gt 10 ]; }
 until_true written || fail "nothing is written" service.err
+for what in events events/calls.events; do
+  limited "$callgate" events $what >out 2>err
+  same "while it is written, $what: no damage" 0 $? err
+  has "while it is written, $what: said" err "events/calls.events: still being written"
+  has "while it is written, $what: what is there" out " touch"
+done
+limited "$callgate" events - <events/calls.events >/dev/null 2>err
+same "while it is written, by standard input: no damage" 0 $? err
+limited "$callgate" profile from-events -o now.json events >/dev/null 2>err
+same "while it is written, from-events: no damage" 0 $? err
+head -c -1 events/calls.events >part.events
+limited "$callgate" events part.events events >/dev/null 2>err
+same "a part of it is cut short" 4 $? err
+has "a part of it is cut short: said" err "part.events: cut short"
 kill -KILL "$service_pid"
 wait "$service_pid"
 touch go

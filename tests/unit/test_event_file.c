@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -355,4 +356,24 @@ Test(event_file, records_in_memory) {
         cr_expect_eq(event.nr, 1);
         cr_expect_eq(event_file_take(buf.data, buf.n, &at, &event), EVENT_FILE_E_END);
         buf_deinit(&buf);
+}
+
+Test(event_file, a_claim_ends_with_the_writer) {
+        char path[] = "/tmp/callgate-event-file.XXXXXX";
+        int fd = mkstemp(path), reader = open(path, O_RDONLY | O_CLOEXEC), copy, pipes[2];
+
+        cr_assert(fd >= 0 && reader >= 0 && pipe(pipes) == 0);
+        cr_expect_not(event_file_is_claimed(reader));
+        cr_assert_eq(event_file_claim(fd), 0);
+        cr_expect(event_file_is_claimed(reader));
+        cr_expect_not(event_file_is_claimed(fd), "one's own is none");
+        cr_expect_lt(event_file_claim(reader), 0, "a claim is for writers");
+        copy = dup(fd);
+        close(fd);
+        cr_expect(event_file_is_claimed(reader));
+        close(copy);
+        cr_expect_not(event_file_is_claimed(reader));
+        cr_expect_not(event_file_is_claimed(pipes[0]));
+        close(reader);
+        unlink(path);
 }

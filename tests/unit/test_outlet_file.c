@@ -112,6 +112,18 @@ static int read_file(const char *name, uint64_t *ret_calls, struct ledger *ret_l
         return r;
 }
 
+static bool is_claimed(const char *name) {
+        char file_path[128];
+        bool claimed;
+        int fd;
+
+        snprintf(file_path, sizeof(file_path), "%s/%s", folder, name);
+        fd = open(file_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        claimed = event_file_is_claimed(fd);
+        close(fd);
+        return claimed;
+}
+
 static off_t size_of(const char *name) {
         char file_path[128];
         struct stat status;
@@ -136,12 +148,14 @@ Test(outlet_file, rows_of_sessions_and_their_ends) {
         give(PUBLICATION_END, 1, 0, &last);
         outlet->flush(outlet);
         cr_expect_eq(read_file("a.events", &calls, &ledger), EVENT_FILE_E_TRUNCATED, "it goes on");
+        cr_expect(is_claimed("a.events"));
         cr_expect_eq(calls, 8);
         cr_expect_eq(counts().delivered, 4);
         cr_expect_eq(stat(path, &status), 0);
         cr_expect_eq(status.st_mode & 0777, 0640, "whatever the umask");
         end();
         cr_expect_eq(read_file("a.events", &calls, &ledger), EVENT_FILE_E_END);
+        cr_expect_not(is_claimed("a.events"));
         cr_expect_eq(ledger.received, 8 + 3 + 2);
         cr_expect_eq(ledger.written, 8);
         cr_expect_eq(ledger.unwritten, 3);
