@@ -18,16 +18,52 @@
 
 #define NAMES_SHOWN 100 /* of a longer list; the rest is counted */
 
+static int compare_places(const char *a, const char *b) {
+        if (!a || !b)
+                return (a ? 1 : 0) - (b ? 1 : 0);
+        return strcmp(a, b);
+}
+
+static int compare_said(const void *left, const void *right) {
+        const struct diag *a = left, *b = right;
+
+        if (a->id != b->id)
+                return (uintptr_t)a->id < (uintptr_t)b->id ? -1 : 1;
+        return compare_places(a->place, b->place);
+}
+
+/* What was said before the checks of this context, sorted, with strings that stay where they were. */
+static int note_said(struct checker *checker) {
+        const struct diags *diags = checker->diags;
+
+        checker->said = calloc(diags->n ? diags->n : 1, sizeof(*checker->said));
+        if (!checker->said)
+                return error_origin(-ENOMEM);
+        checker->n_said = diags->n;
+        if (diags->n)
+                memcpy(checker->said, diags->items, diags->n * sizeof(*checker->said));
+        qsort(checker->said, checker->n_said, sizeof(*checker->said), compare_said);
+        return 0;
+}
+
 /* On another architecture, where the sentence then begins with its name. */
 static bool said_before(const struct checker *checker, const char *id, const char *place, const char *text) {
-        size_t n_text = strlen(text);
+        const struct diag key = { .id = id, .place = (char *)place };
+        size_t n_text = strlen(text), low = 0, high = checker->n_said;
 
-        for (size_t i = checker->n_before; i-- > 0;) {
-                const struct diag *item = &checker->diags->items[i];
-                size_t n_item = strlen(item->text);
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
 
-                if (item->id == id && n_item >= n_text && !strcmp(item->text + n_item - n_text, text) &&
-                    !item->place == !place && (!place || !strcmp(item->place, place)))
+                if (compare_said(&checker->said[middle], &key) < 0)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        for (; low < checker->n_said && !compare_said(&checker->said[low], &key); low++) {
+                const char *said = checker->said[low].text;
+                size_t n_said = strlen(said);
+
+                if (n_said >= n_text && !strcmp(said + n_said - n_text, text))
                         return true;
         }
         return false;
@@ -124,14 +160,17 @@ const struct mention *check_mentions(const struct checker *checker, const char *
 
 const struct rule *check_written(const struct checker *checker, const struct rule *flat) {
         const struct profile *written = checker->written;
+        const char *number = strrchr(flat->place, '[');
         unsigned long i;
         char *end;
 
-        /* Rules that were made, not read, got their place from their position. */
-        if (!strncmp(flat->place, "syscalls[", 9)) {
-                i = strtoul(flat->place + 9, &end, 10);
+        /* A place ends in the position, unless rules before it were made, or left out; that of a rule that
+         * was made, not read, is nothing else. */
+        if (number) {
+                i = strtoul(number + 1, &end, 10);
                 if (*end == ']' && i < written->n_rules &&
-                    (!written->rules[i].place || !strcmp(written->rules[i].place, flat->place)))
+                    (written->rules[i].place ? !strcmp(written->rules[i].place, flat->place)
+                                             : !strncmp(flat->place, "syscalls[", 9)))
                         return &written->rules[i];
         }
         for (i = 0; i < written->n_rules; i++)
@@ -193,7 +232,6 @@ static int check_context(const struct profile *profile, const struct profile_con
                 .context = context,
                 .options = options,
                 .diags = diags,
-                .n_before = diags->n,
                 .named = named,
         };
         struct diags unwanted = DIAGS_INIT;
@@ -210,11 +248,14 @@ static int check_context(const struct profile *profile, const struct profile_con
                 return r < 0 ? error_trace(r) : 0;
         checker.flat = flat;
         r = make_mentions(&checker);
+        if (!r && named)
+                r = note_said(&checker);
         for (size_t i = 0; first && !r && i < sizeof(once) / sizeof(once[0]); i++)
                 r = once[i](&checker);
         for (size_t i = 0; !r && i < sizeof(by_architecture) / sizeof(by_architecture[0]); i++)
                 r = by_architecture[i](&checker);
         free(checker.mentions);
+        free(checker.said);
         return error_trace(r);
 }
 

@@ -20,8 +20,9 @@ struct checker {
         struct diags *diags;
         struct mention *mentions; /* owned */
         size_t n_mentions;
-        size_t n_before; /* diags that were there when the checks of this context began */
-        bool named;      /* not the first context: sentences say which one is meant */
+        bool named;        /* not the first context: sentences say which one is meant, */
+        struct diag *said; /* owned; unless they were said before: those, without their strings */
+        size_t n_said;
 };
 
 /* One finding of the table, by id. */
