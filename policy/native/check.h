@@ -32,7 +32,8 @@ struct policy_check {
         size_t rule;
         policy_say say;
         void *data;
-        int r; /* the first that is not 0 */
+        const size_t *paths; /* of each rule: a number that rules on the same paths share; doubts only */
+        int r;               /* the first that is not 0 */
 };
 void policy_check_say(struct policy_check *check, enum diag_severity severity, const char *id,
                       const char *field, const char *format, ...) __attribute__((format(printf, 5, 6)));

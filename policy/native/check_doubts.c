@@ -45,19 +45,67 @@ static const char *listed(struct names *names) {
         return policy_check_list(names->items, names->n, names->text, sizeof(names->text));
 }
 
-static bool same_texts(struct policy_pattern *const *a, size_t n_a, struct policy_pattern *const *b,
-                       size_t n_b) {
-        if (n_a != n_b)
-                return false;
-        for (size_t i = 0; i < n_a; i++) {
-                bool found = false;
+/* ---- rules on the same paths ---- */
 
-                for (size_t k = 0; k < n_b && !found; k++)
-                        found = !strcmp(pattern_text(a[i]), pattern_text(b[k]));
-                if (!found)
-                        return false;
+/* The patterns of a rule, sorted by their texts. */
+struct paths {
+        const struct policy_pattern **items; /* owned */
+        size_t n, rule;
+};
+
+static int compare_patterns(const void *left, const void *right) {
+        const struct policy_pattern *const *a = left, *const *b = right;
+
+        return strcmp(pattern_text(*a), pattern_text(*b));
+}
+
+static int compare_paths(const void *left, const void *right) {
+        const struct paths *a = left, *b = right;
+        int r = 0;
+
+        if (a->n != b->n)
+                return a->n < b->n ? -1 : 1;
+        for (size_t i = 0; i < a->n && !r; i++)
+                r = compare_patterns(&a->items[i], &b->items[i]);
+        return r;
+}
+
+static int sort_paths(const struct policy *policy, struct paths *all) {
+        for (size_t i = 0; i < policy->n_rules; i++) {
+                const struct policy_where *where = &policy->rules[i].where;
+
+                all[i] = (struct paths){ calloc(where->n_paths ? where->n_paths : 1, sizeof(*all->items)),
+                                         where->n_paths, i };
+                if (!all[i].items)
+                        return error_origin(-ENOMEM);
+                for (size_t k = 0; k < where->n_paths; k++)
+                        all[i].items[k] = where->paths[k];
+                qsort(all[i].items, all[i].n, sizeof(*all[i].items), compare_patterns);
         }
-        return true;
+        qsort(all, policy->n_rules, sizeof(*all), compare_paths);
+        return 0;
+}
+
+/* For each rule a number that rules with the same patterns share, in whatever order: rules are compared with
+ * each other for each call, and texts may be long. */
+static int number_paths(const struct policy *policy, size_t **ret) {
+        struct paths *all = calloc(policy->n_rules ? policy->n_rules : 1, sizeof(*all));
+        size_t *numbers = calloc(policy->n_rules ? policy->n_rules : 1, sizeof(*numbers));
+        int r = all && numbers ? sort_paths(policy, all) : error_origin(-ENOMEM);
+
+        for (size_t i = 1, number = 0; !r && i < policy->n_rules; i++) {
+                number += compare_paths(&all[i - 1], &all[i]) != 0;
+                numbers[all[i].rule] = number;
+        }
+        for (size_t i = 0; all && i < policy->n_rules; i++)
+                free(all[i].items);
+        free(all);
+        if (r) {
+                free(numbers);
+                return error_trace(r);
+        }
+        *ret = numbers;
+        return 0;
 }
 
 /* ---- reach ---- */
@@ -83,12 +131,12 @@ static bool path_is_decided(const struct policy_check *check, const struct polic
         for (size_t i = 0; rule->where.n_paths && i < check->rule; i++) {
                 const struct policy_rule *above = &check->policy->rules[i];
 
+                if (check->paths[i] != check->paths[check->rule])
+                        continue;
                 /* Of a call that nobody can carry out LOG decides nothing. */
                 if (above->action == POLICY_LOG && !above->advisory && !is_performed(call))
                         continue;
-                if (by_path_alone(above) && policy_rule_covers(above, call) &&
-                    same_texts(rule->where.paths, rule->where.n_paths, above->where.paths,
-                               above->where.n_paths))
+                if (by_path_alone(above) && policy_rule_covers(above, call))
                         return true;
         }
         return false;
@@ -140,13 +188,12 @@ static void check_reach(struct policy_check *check, const struct policy_rule *ru
 /* ---- siblings ---- */
 
 /* Does another rule speak of this call on the same paths, or on all? */
-static bool spoken_of(const struct policy_check *check, const struct policy_rule *rule, const char *call) {
+static bool spoken_of(const struct policy_check *check, const char *call) {
         for (size_t i = 0; i < check->policy->n_rules; i++) {
                 const struct policy_rule *other = &check->policy->rules[i];
 
                 if (((!other->where.n_paths && !other->where.n_addresses) ||
-                     same_texts(rule->where.paths, rule->where.n_paths, other->where.paths,
-                                other->where.n_paths)) &&
+                     check->paths[i] == check->paths[check->rule]) &&
                     policy_rule_covers(other, call))
                         return true;
         }
@@ -186,7 +233,7 @@ static void missing_of_families(const struct policy_check *check, const struct p
                 first_word(policy_calls[i].families, family, sizeof(family));
                 for (size_t k = 0; k < families->n; k++)
                         if (!strcmp(families->items[k], family) && exists_here(policy_calls[i].name) &&
-                            !spoken_of(check, rule, policy_calls[i].name))
+                            !spoken_of(check, policy_calls[i].name))
                                 add(missing, policy_calls[i].name);
         }
 }
@@ -207,17 +254,16 @@ static bool family_can_be_decided(const char *family) {
         return false;
 }
 
-static bool family_is_spoken_of(const struct policy_check *check, const struct policy_rule *rule,
-                                const char *family) {
+static bool family_is_spoken_of(const struct policy_check *check, const char *family) {
         for (size_t i = 0; i < policy_calls_n; i++)
                 if (policy_call_in_family(&policy_calls[i], family) && exists_here(policy_calls[i].name) &&
-                    spoken_of(check, rule, policy_calls[i].name))
+                    spoken_of(check, policy_calls[i].name))
                         return true;
         return false;
 }
 
-static void missing_families(const struct policy_check *check, const struct policy_rule *rule,
-                             const struct names *families, struct names *missing) {
+static void missing_families(const struct policy_check *check, const struct names *families,
+                             struct names *missing) {
         for (size_t i = 0; i < families->n; i++) {
                 const struct policy_family *family =
                         family_by_name(families->items[i], strlen(families->items[i]));
@@ -229,7 +275,7 @@ static void missing_families(const struct policy_check *check, const struct poli
                         n = strcspn(at, " ");
                         sibling = family_by_name(at, n);
                         if (sibling && family_can_be_decided(sibling->name) &&
-                            !family_is_spoken_of(check, rule, sibling->name))
+                            !family_is_spoken_of(check, sibling->name))
                                 add(missing, sibling->name);
                 }
         }
@@ -256,7 +302,7 @@ static void check_siblings(struct policy_check *check, const struct policy_rule 
                      families.n == 1 ? families.items[0] : "files");
         if (!rule->where.n_paths && !rule->where.n_addresses)
                 return;
-        missing_families(check, rule, &families, &others);
+        missing_families(check, &families, &others);
         net = rule->where.n_addresses;
         /* Who names several families has thought about the others; what is faked need not be everywhere. */
         if (others.n && (families.n > 1 || !(rule->action == POLICY_ERRNO || rule->action == POLICY_KILL)))
@@ -399,6 +445,7 @@ static bool is_large(const struct policy *policy) {
 int policy_check_doubts(const struct policy *policy, struct diags *diags) {
         struct to_diags to = { policy, diags };
         struct policy_check check = { .policy = policy, .say = say, .data = &to, .rule = POLICY_NO_RULE };
+        size_t *numbers = NULL;
 
         check_mounts(&check);
         check_authority(&check);
@@ -410,6 +457,8 @@ int policy_check_doubts(const struct policy *policy, struct diags *diags) {
                                  RULES_MAX, CALLS_MAX);
                 return error_trace(check.r);
         }
+        check.r = number_paths(policy, &numbers);
+        check.paths = numbers;
         for (check.rule = 0; check.rule < policy->n_rules && !check.r; check.rule++) {
                 const struct policy_rule *rule = &policy->rules[check.rule];
 
@@ -420,5 +469,6 @@ int policy_check_doubts(const struct policy *policy, struct diags *diags) {
                 check_ask(&check, rule);
                 check_pointers(&check, rule);
         }
+        free(numbers);
         return error_trace(check.r);
 }
