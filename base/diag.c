@@ -91,6 +91,18 @@ int diag_add_at(struct diags *diags, enum diag_severity severity, const char *id
         return r;
 }
 
+static bool same_text(const char *a, const char *b) {
+        return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static bool is_repeated(const struct diags *diags, size_t i) {
+        const struct diag *item = &diags->items[i], *before = item - 1;
+
+        return i > 0 && item->severity == before->severity && item->line == before->line &&
+               item->column == before->column && same_text(item->file, before->file) &&
+               same_text(item->place, before->place) && same_text(item->text, before->text);
+}
+
 void diags_print(const struct diags *diags, FILE *to, enum diag_severity least, bool colour) {
         static const struct {
                 const char *word, *start;
@@ -103,7 +115,7 @@ void diags_print(const struct diags *diags, FILE *to, enum diag_severity least, 
         for (size_t i = 0; i < diags->n; i++) {
                 const struct diag *item = &diags->items[i];
 
-                if (item->severity < least)
+                if (item->severity < least || is_repeated(diags, i))
                         continue;
                 if (item->file)
                         fprintf(to, "%s:", item->file);
@@ -136,39 +148,42 @@ void diags_put(const struct diags *diags, struct buf *to, enum diag_severity lea
         free(text);
 }
 
-/* Levenshtein distance with one row, given up beyond limit. Names here are short; longer ones never match.
- */
+/* Names here are short; longer ones never match. */
 #define NEAREST_MAX 64
 
+/* Letters put in, left out, changed, or swapped with their neighbour. */
 static size_t distance(const char *a, size_t n_a, const char *b, size_t n_b) {
-        size_t row[NEAREST_MAX + 1];
+        size_t rows[3][NEAREST_MAX + 1];
 
-        for (size_t j = 0; j <= n_b; j++)
-                row[j] = j;
-        for (size_t i = 1; i <= n_a; i++) {
-                size_t diagonal = row[0];
+        for (size_t i = 0; i <= n_a; i++) {
+                size_t *row = rows[i % 3], *above = rows[(i + 2) % 3], *two_above = rows[(i + 1) % 3];
 
                 row[0] = i;
                 for (size_t j = 1; j <= n_b; j++) {
-                        size_t best = diagonal + (a[i - 1] != b[j - 1]);
+                        size_t best = row[j - 1] + 1;
 
-                        diagonal = row[j];
-                        if (row[j] + 1 < best)
-                                best = row[j] + 1;
-                        if (row[j - 1] + 1 < best)
-                                best = row[j - 1] + 1;
+                        if (i > 0 && above[j] + 1 < best)
+                                best = above[j] + 1;
+                        if (i > 0 && above[j - 1] + (a[i - 1] != b[j - 1]) < best)
+                                best = above[j - 1] + (a[i - 1] != b[j - 1]);
+                        if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+                            two_above[j - 2] + 1 < best)
+                                best = two_above[j - 2] + 1;
                         row[j] = best;
                 }
         }
-        return row[n_b];
+        return rows[n_a % 3][n_b];
 }
 
 const char *diag_nearest(const char *name, const char *const *names, size_t n) {
-        size_t n_name = strlen(name), best = n_name / 3 + 1;
+        size_t n_name = strlen(name), best = n_name / 3;
         const char *nearest = NULL;
 
         if (n_name == 0 || n_name > NEAREST_MAX)
                 return NULL;
+        /* A third of the letters wrong is a slip; more is another word. */
+        if (best < 1)
+                best = 1;
         if (best > 3)
                 best = 3;
         for (size_t i = 0; i < n; i++) {

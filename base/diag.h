@@ -54,7 +54,7 @@ int diag_add_at(struct diags *diags, enum diag_severity severity, const char *id
                 unsigned column, const char *place, const char *format, ...)
         __attribute__((format(printf, 7, 8)));
 
-/* One diag per line; colour only if asked for. prefix (may be NULL) goes before each line. */
+/* One diag per line, and once what is found several times in a row; colour only if asked for. */
 void diags_print(const struct diags *diags, FILE *to, enum diag_severity least, bool colour);
 
 /* The same, uncoloured, in memory. */

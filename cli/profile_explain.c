@@ -58,6 +58,7 @@ static int explain_arguments(const struct profile *resolved, char **words, int n
                 buf_deinit(&text);
                 return say_usage("profile explain", "the call is too long");
         }
+        diags.file = buf_string(&text);
         for (size_t i = 0; !r && i < resolved->n_archs && n_calls < ARCHES_MAX; i++) {
                 const struct arch *arch = resolved->archs[i].arch;
 
@@ -143,5 +144,5 @@ int profile_verb_explain(int argc, char **argv) {
         if (r)
                 return r;
         r = explain(resolved, &filter, json, argv + optind + 1, argc - optind - 1);
-        return r < 0 ? say_trouble(r, "profile explain") : r;
+        return r < 0 ? ferror(stdout) ? say_unwritten(r) : say_trouble(r, "profile explain") : r;
 }

@@ -171,19 +171,18 @@ static bool begins_call(const char *word) {
 }
 
 static int simulate_call(struct simulation *simulation, const char *text) {
-        struct diags diags = DIAGS_INIT;
+        struct diags diags = { .file = text };
         struct decision decision;
         struct call_text call;
         int r = call_text_parse(text, simulation->context.profile.arch, &diags, &call);
 
-        diags.file = NULL;
         say_diags(&diags, false);
         diags_deinit(&diags);
         if (r)
                 return r < 0 ? say_trouble(r, "profile simulate") : EXIT_USAGE;
         decision = decide(simulation, call.audit, call.nr, call.args);
         r = show(simulation, call.audit, call.nr, call.args, call.n_args, 0, &decision);
-        return r ? say_trouble(r, "standard output") : 0;
+        return r ? say_unwritten(r) : 0;
 }
 
 static int simulate_calls(struct simulation *simulation, char **words, int n) {
@@ -315,7 +314,7 @@ static int simulate_events(struct simulation *simulation, char *path) {
                 r = show(simulation, ways->slots[i].audit, ways->slots[i].nr, ways->slots[i].args, 0,
                          ways->slots[i].count, &ways->slots[i].decision);
         free(ways->slots);
-        return r ? say_trouble(r, "standard output") : code;
+        return r ? say_unwritten(r) : code;
 }
 
 static int simulate(struct simulation *simulation, char *events, char **words, int n) {
@@ -329,7 +328,7 @@ static int simulate(struct simulation *simulation, char *events, char **words, i
         code = events ? simulate_events(simulation, events) : simulate_calls(simulation, words, n);
         filter_deinit(&simulation->filter);
         if (fflush(stdout) == EOF && !code)
-                code = say_trouble(-errno, "standard output");
+                code = say_unwritten(-errno);
         if (simulation->differs) {
                 say_error(
                         "%s: the rules and the compiled filter disagree; this is a bug in callgate, please "
