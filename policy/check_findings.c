@@ -122,6 +122,7 @@ const struct finding findings[] = {
         { "policy-siblings", DIAG_WARNING, false, "write a family instead of single calls" },
         { "policy-siblings-left", DIAG_INFO, false, "write the wider family if that is not meant" },
         { "policy-unreachable", DIAG_WARNING, false, "move the rule up, or narrow those above it" },
+        { "policy-variable", DIAG_WARNING, false, "correct its name, or leave it out" },
         { "pretend-default", DIAG_WARNING, false, "give defaultErrnoRet" },
         { "profile-disabled", DIAG_WARNING, false, "enable it where it shall be in force" },
         { "redundant-rule", DIAG_INFO, true, "remove the name from one of the rules" },

@@ -55,6 +55,7 @@ struct policy_option {
                 OPTION_FLAG,
                 OPTION_SIZE,
                 OPTION_DURATION,
+                OPTION_DATE,
                 OPTION_LIST,
                 OPTION_MAP
         } type;

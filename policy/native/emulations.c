@@ -94,7 +94,7 @@ static const struct policy_option interfaces_options[] = {
 
 static const struct policy_option time_options[] = {
         { "offset", OPTION_DURATION, "added to the real time: \"-30d\", \"2h\"", false },
-        { "start", OPTION_TEXT,
+        { "start", OPTION_DATE,
           "date and time that it shall be when the program starts: \"2019-03-01T00:00:00Z\"", false },
         { "settable", OPTION_FLAG, "clock_settime and the like move the pretended time", false },
         { 0 },

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Sizes and durations. Fractions are kept exact (whole part and nine digits), never through floating point.
- */
+/* Sizes, durations and dates. Fractions are kept exact (whole part and nine digits), never through floating
+ * point. */
 
 #include "policy/native/quantity.h"
 
@@ -9,8 +9,11 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 struct unit {
         const char *name;
@@ -125,4 +128,54 @@ int quantity_duration(const char *text, int64_t *ret_ns) {
         } while (*text);
         *ret_ns = negative ? -(int64_t)total : (int64_t)total;
         return 0;
+}
+
+/* "Z", "+02:00", "-0330" or nothing: seconds east of Greenwich. */
+static int parse_zone(const char *text, int64_t *ret_s) {
+        unsigned hours, minutes = 0;
+        int n = 0;
+
+        *ret_s = 0;
+        if (strcmp(text, "") == 0 || strcmp(text, "Z") == 0 || strcmp(text, "z") == 0)
+                return 0;
+        if (*text != '+' && *text != '-')
+                return -EINVAL;
+        if (sscanf(text + 1, "%2u:%2u%n", &hours, &minutes, &n) < 2 &&
+            sscanf(text + 1, "%2u%2u%n", &hours, &minutes, &n) < 2)
+                return -EINVAL;
+        if (text[1 + n] != 0 || hours > 14 || minutes > 59)
+                return -EINVAL;
+        *ret_s = (int64_t)(hours * 3600 + minutes * 60) * (*text == '-' ? -1 : 1);
+        return 0;
+}
+
+int quantity_date(const char *text, int64_t *ret_s) {
+        static const char *const layouts[] = { "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M",
+                                               "%Y-%m-%d %H:%M", "%Y-%m-%d" };
+        char *end;
+
+        if (*text == '@') {
+                errno = 0;
+                *ret_s = strtoll(text + 1, &end, 10);
+                return errno || end == text + 1 || *end ? -EINVAL : 0;
+        }
+        for (size_t i = 0; i < sizeof(layouts) / sizeof(layouts[0]); i++) {
+                struct tm tm = { 0 };
+                const char *rest = strptime(text, layouts[i], &tm);
+                int64_t zone;
+
+                if (!rest || parse_zone(rest, &zone))
+                        continue;
+                /* timegm() makes the 31st of February the 3rd of March: nobody meant that. */
+                if (tm.tm_mday > 28) {
+                        struct tm again = tm;
+                        time_t s = timegm(&again);
+
+                        if (!gmtime_r(&s, &again) || again.tm_mday != tm.tm_mday)
+                                return -EINVAL;
+                }
+                *ret_s = timegm(&tm) - zone;
+                return 0;
+        }
+        return -EINVAL;
 }

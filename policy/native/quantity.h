@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Sizes and durations as people write them: "512M", "30d", "1h30m", "-2h". One grammar for policies, options
- * of emulations and case files. */
+/* Sizes, durations and dates as people write them: "512M", "30d", "1h30m", "-2h", "2019-03-01". One grammar
+ * for policies, options of emulations and case files. */
 
 #include <stdint.h>
 
@@ -13,3 +13,7 @@ int quantity_size(const char *text, uint64_t *ret_bytes);
 /* One or more numbers with ns, us, ms, s, m, h, d or w behind each, largest or smallest first as one likes;
  * a bare number is seconds. A sign in front holds for all. 0, -EINVAL, or -ERANGE beyond 292 years. */
 int quantity_duration(const char *text, int64_t *ret_ns);
+
+/* "2019-03-01", "2019-03-01T12:30:00Z", "2019-03-01 12:30:00+02:00", "@1551398400"; UTC where nothing else
+ * is said. Seconds since 1970. 0 or -EINVAL. */
+int quantity_date(const char *text, int64_t *ret_s);

@@ -210,6 +210,8 @@ static int read_all(const char *path, const char *bytes, size_t n, const struct 
         if (!reader.base.r && diags->n_errors == n_errors && set_file(&reader))
                 read_parts(&reader);
         if (!reader.base.r && diags->n_errors == n_errors)
+                policy_variables_doubt(&reader);
+        if (!reader.base.r && diags->n_errors == n_errors)
                 reader_fail(&reader.base, policy_check_sound(policy, say, &reader));
         if (!reader.base.r && diags->n_errors == n_errors)
                 policy_write_source(&reader);

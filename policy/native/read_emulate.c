@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "policy/native/calls.h"
+#include "policy/native/quantity.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,16 @@ static void check_flag(struct policy_reader *reader, json_t *options, const char
         } else {
                 policy_flag(reader, value, &flag);
         }
+}
+
+static void check_date(struct policy_reader *reader, const json_t *value) {
+        const char *text = reader_text(&reader->base, value, "a date; put it in quotes");
+        char shown[READER_SHOWN];
+        int64_t s;
+
+        if (text && quantity_date(text, &s))
+                policy_bad(reader, "%s is no date; write 2019-03-01 or 2019-03-01T12:30:00Z",
+                           reader_quote(text, shown, sizeof(shown)));
 }
 
 static void check_item(struct policy_reader *reader, const json_t *value, void *to) {
@@ -81,6 +92,9 @@ static void check_option(struct policy_reader *reader, json_t *options, const st
                 break;
         case OPTION_DURATION:
                 policy_duration(reader, value, true, &duration);
+                break;
+        case OPTION_DATE:
+                check_date(reader, value);
                 break;
         case OPTION_LIST:
                 policy_each(reader, value, check_item, NULL);

@@ -25,6 +25,8 @@ struct policy_part {
 struct policy_variable {
         char *name;
         char *value;
+        bool given; /* from outside the files */
+        bool known; /* a file declares it or asks for it */
 };
 
 struct policy_parts {
@@ -112,6 +114,8 @@ void policy_parts_deinit(struct policy_parts *parts);
 /* read_variables.c */
 void policy_variables_take(struct policy_reader *reader, const json_t *value); /* the field `variables` */
 void policy_variables_given(struct policy_reader *reader);                     /* of the options */
+/* Given variables that no file knows: most likely another one was meant. Once all has been read. */
+void policy_variables_doubt(struct policy_reader *reader);
 /* Replaces in all strings of the tree, in place. */
 void policy_variables_replace(struct policy_reader *reader, json_t *tree);
 /* The text with variables replaced; owned by the caller. NULL with a sentence. captures: $1 and $$ stay. */

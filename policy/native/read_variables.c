@@ -30,7 +30,7 @@ static bool is_name(const char *text, size_t n) {
         return true;
 }
 
-static const struct policy_variable *find(const struct policy_parts *parts, const char *name, size_t n) {
+static struct policy_variable *find(const struct policy_parts *parts, const char *name, size_t n) {
         for (size_t i = 0; i < parts->n_variables; i++)
                 if (!strncmp(parts->variables[i].name, name, n) && !parts->variables[i].name[n])
                         return &parts->variables[i];
@@ -38,12 +38,14 @@ static const struct policy_variable *find(const struct policy_parts *parts, cons
 }
 
 /* The first to say it wins. */
-static void add(struct policy_reader *reader, const char *name, size_t n, const char *value) {
+static void add(struct policy_reader *reader, const char *name, size_t n, const char *value, bool given) {
         struct policy_parts *parts = &reader->parts;
-        struct policy_variable *variable;
+        struct policy_variable *variable = find(parts, name, n);
 
-        if (find(parts, name, n))
+        if (variable) {
+                variable->known |= !given;
                 return;
+        }
         if (parts->n_variables == VARIABLES_MAX) {
                 policy_bad(reader, "more than %d variables; no policy needs that many", VARIABLES_MAX);
                 return;
@@ -51,8 +53,9 @@ static void add(struct policy_reader *reader, const char *name, size_t n, const 
         variable = policy_grow(reader, (void **)&parts->variables, &parts->n_variables, sizeof(*variable));
         if (!variable)
                 return;
-        variable->name = strndup(name, n);
-        variable->value = strdup(value);
+        *variable = (struct policy_variable){
+                .name = strndup(name, n), .value = strdup(value), .given = given, .known = !given
+        };
         if (!variable->name || !variable->value) {
                 free(variable->name);
                 free(variable->value);
@@ -77,9 +80,9 @@ void policy_variables_take(struct policy_reader *reader, const json_t *value) {
                                    "with a digit",
                                    reader_quote(name, shown, sizeof(shown)));
                 else if (json_is_integer(item) || json_is_number_text(item))
-                        add(reader, name, strlen(name), json_show(item, number, sizeof(number)));
+                        add(reader, name, strlen(name), json_show(item, number, sizeof(number)), false);
                 else if (reader_text(&reader->base, item, "a text; put it in quotes"))
-                        add(reader, name, strlen(name), json_string_value(item));
+                        add(reader, name, strlen(name), json_string_value(item), false);
                 policy_leave(reader, mark);
                 if (reader->base.r)
                         return;
@@ -93,10 +96,37 @@ void policy_variables_given(struct policy_reader *reader) {
                 char shown[READER_SHOWN];
 
                 if (equals && is_name(text, (size_t)(equals - text)))
-                        add(reader, text, (size_t)(equals - text), equals + 1);
+                        add(reader, text, (size_t)(equals - text), equals + 1, true);
                 else
                         policy_bad(reader, "the variable %s is not written as name=value",
                                    reader_quote(text, shown, sizeof(shown)));
+        }
+}
+
+static const char *nearest(const struct policy_parts *parts, const char *name, bool known) {
+        const char *names[VARIABLES_MAX];
+        size_t n = 0;
+
+        for (size_t i = 0; i < parts->n_variables; i++)
+                if (!known || parts->variables[i].known)
+                        names[n++] = parts->variables[i].name;
+        return diag_nearest(name, names, n);
+}
+
+void policy_variables_doubt(struct policy_reader *reader) {
+        const struct policy_parts *parts = &reader->parts;
+        char shown[READER_SHOWN], hint[READER_HINT];
+
+        /* The text of a policy that was read already asks for none. */
+        for (size_t i = 0; i < parts->n_variables && !parts->resolved; i++) {
+                const struct policy_variable *variable = &parts->variables[i];
+
+                if (!variable->given || variable->known)
+                        continue;
+                reader_warn(&reader->base, "policy-variable",
+                            "the variable %s is given, and nothing asks for it%s",
+                            reader_quote(variable->name, shown, sizeof(shown)),
+                            reader_hint(hint, sizeof(hint), nearest(parts, variable->name, true)));
         }
 }
 
@@ -117,21 +147,17 @@ static void put(struct replacement *to, const char *text, size_t n, bool is_valu
 }
 
 static void complain_unknown(struct replacement *to, const char *name, size_t n) {
-        struct policy_parts *parts = &to->reader->parts;
         char shown[READER_SHOWN], hint[READER_HINT], text[NAME_MAX_ + 1];
-        const char *names[VARIABLES_MAX];
 
         snprintf(text, sizeof(text), "%.*s", (int)n, name);
-        for (size_t i = 0; i < parts->n_variables; i++)
-                names[i] = parts->variables[i].name;
         policy_bad(to->reader, "no variable is called %s%s", reader_quote(text, shown, sizeof(shown)),
-                   reader_hint(hint, sizeof(hint), diag_nearest(text, names, parts->n_variables)));
+                   reader_hint(hint, sizeof(hint), nearest(&to->reader->parts, text, false)));
 }
 
 static void replace(struct replacement *to, const char *text, bool is_value, unsigned depth);
 
 static void put_variable(struct replacement *to, const char *name, size_t n, unsigned depth) {
-        const struct policy_variable *variable;
+        struct policy_variable *variable;
         char text[NAME_MAX_ + 1], shown[READER_SHOWN];
         const char *value;
 
@@ -158,6 +184,7 @@ static void put_variable(struct replacement *to, const char *name, size_t n, uns
                            reader_quote(text, shown, sizeof(shown)), DEPTH_MAX);
         } else {
                 to->failed = false;
+                variable->known = true;
                 replace(to, variable->value, true, depth + 1);
         }
 }

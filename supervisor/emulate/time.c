@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "policy/native/quantity.h"
 #include "supervisor/emulate/options.h"
 #include "supervisor/emulate/vdso.h"
 
@@ -249,7 +250,7 @@ static int read_distance(const struct options *options, int64_t *ret_ns) {
         if (start) {
                 if (options_has(options, "offset"))
                         return options_wrong(options, "either offset or start, not both");
-                if (time_parse_date(start, &s))
+                if (quantity_date(start, &s))
                         return options_wrong(options,
                                              "start: \"%s\" is no date; write 2019-03-01 or "
                                              "2019-03-01T12:30:00Z",

@@ -8,8 +8,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/timex.h>
@@ -20,56 +18,6 @@
 #define CLOCK_TAI_ID 11 /* CLOCK_TAI needs another feature macro than the rest */
 
 /* ---- dates ---- */
-
-/* "Z", "+02:00", "-0330" or nothing: seconds east of Greenwich. */
-static int parse_zone(const char *text, int64_t *ret_s) {
-        unsigned hours, minutes = 0;
-        int n = 0;
-
-        *ret_s = 0;
-        if (strcmp(text, "") == 0 || strcmp(text, "Z") == 0 || strcmp(text, "z") == 0)
-                return 0;
-        if (*text != '+' && *text != '-')
-                return -EINVAL;
-        if (sscanf(text + 1, "%2u:%2u%n", &hours, &minutes, &n) < 2 &&
-            sscanf(text + 1, "%2u%2u%n", &hours, &minutes, &n) < 2)
-                return -EINVAL;
-        if (text[1 + n] != 0 || hours > 14 || minutes > 59)
-                return -EINVAL;
-        *ret_s = (int64_t)(hours * 3600 + minutes * 60) * (*text == '-' ? -1 : 1);
-        return 0;
-}
-
-int time_parse_date(const char *text, int64_t *ret_s) {
-        static const char *const layouts[] = { "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M",
-                                               "%Y-%m-%d %H:%M", "%Y-%m-%d" };
-        char *end;
-
-        if (*text == '@') {
-                errno = 0;
-                *ret_s = strtoll(text + 1, &end, 10);
-                return errno || end == text + 1 || *end ? -EINVAL : 0;
-        }
-        for (size_t i = 0; i < sizeof(layouts) / sizeof(layouts[0]); i++) {
-                struct tm tm = { 0 };
-                const char *rest = strptime(text, layouts[i], &tm);
-                int64_t zone;
-
-                if (!rest || parse_zone(rest, &zone))
-                        continue;
-                /* timegm() makes the 31st of February the 3rd of March: nobody meant that. */
-                if (tm.tm_mday > 28) {
-                        struct tm again = tm;
-                        time_t s = timegm(&again);
-
-                        if (!gmtime_r(&s, &again) || again.tm_mday != tm.tm_mday)
-                                return -EINVAL;
-                }
-                *ret_s = timegm(&tm) - zone;
-                return 0;
-        }
-        return -EINVAL;
-}
 
 static int64_t clamp_s(int64_t s) {
         return s < 0 ? 0 : s > TIME_LATEST_S ? TIME_LATEST_S : s;

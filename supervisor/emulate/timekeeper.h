@@ -26,10 +26,6 @@ struct time_state {
  * 64 bits of nanoseconds end in 2262. */
 #define TIME_LATEST_S (INT64_MAX / TIME_NS - 1)
 
-/* "2019-03-01", "2019-03-01T12:30:00Z", "2019-03-01 12:30:00+02:00", "@1551398400"; UTC where nothing else
- * is said. 0 or -EINVAL. */
-int time_parse_date(const char *text, int64_t *ret_s);
-
 /* Real and pretended date; what would lie outside of the range ends at its edge. */
 struct timespec time_pretended(const struct time_state *state, struct timespec real);
 struct timespec time_real(const struct time_state *state, struct timespec pretended);

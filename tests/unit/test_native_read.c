@@ -274,6 +274,24 @@ Test(native_read, variables) {
         cr_expect_str_eq(policy->rules[2].text, "${no}");
 }
 
+/* A slip in a name that is given would change nothing, unnoticed. */
+Test(native_read, variables_that_nobody_asks_for) {
+        static const char *const given[] = { "dat=/x", "used=/y", "date=/z" };
+        static const struct policy_read_options options = { .variables = given, .n_variables = 3 };
+        static const char text[] = "variables: { date: /d }\n"
+                                   "rules: [{ syscalls: open, where: { path: \"${used}\" }, do: log }]\n";
+        cleanup_policy struct policy *policy = NULL;
+        struct diags diags = DIAGS_INIT;
+
+        cr_assert_eq(policy_read(text, strlen(text), &options, &diags, &policy), 0);
+        cr_assert_eq(diags.n, 1);
+        cr_expect_eq(diags.items[0].severity, DIAG_WARNING);
+        cr_expect_str_eq(diags.items[0].id, "policy-variable");
+        cr_expect(strstr(diags.items[0].text, "\"dat\""), "%s", diags.items[0].text);
+        cr_expect(strstr(diags.items[0].text, "did you mean date?"), "%s", diags.items[0].text);
+        diags_deinit(&diags);
+}
+
 /* An alias of YAML is one value in many places: it is replaced once. */
 Test(native_read, variables_behind_aliases) {
         cleanup_policy struct policy *policy =
@@ -342,6 +360,8 @@ Test(native_read, mistakes_have_a_place) {
                   "rules[0].do.emulate.uname.relaese", "did you mean release?" },
                 { "rules:\n- { do: { emulate: { uname: { release: 5.10 } } } }", 2, 40,
                   "rules[0].do.emulate.uname.release", "quotes" },
+                { "rules:\n- { do: { emulate: { time: { start: noon } } } }", 2, 37,
+                  "rules[0].do.emulate.time.start", "2019-03-01" },
                 { "rules:\n- { do: { emulate: processors } }", 2, 20, "rules[0].do.emulate", "\"count\"" },
                 { "rules:\n- { name: a, syscalls: open, do: log }\n- { name: a, syscalls: open, do: log }",
                   3, 11, "rules[1].name", "another rule" },

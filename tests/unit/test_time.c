@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "policy/native/calls.h"
+#include "policy/native/quantity.h"
 #include "supervisor/emulate/timekeeper.h"
 #include "syscalls/names.h"
 #include "tests/fakes/fake_kernel.h"
@@ -191,7 +192,7 @@ ParameterizedTestParameters(time_parse, dates) {
 ParameterizedTest(struct date_row *row, time_parse, dates) {
         int64_t s = 0;
 
-        cr_assert_eq(time_parse_date(row->text, &s), row->ret, "%s", row->text);
+        cr_assert_eq(quantity_date(row->text, &s), row->ret, "%s", row->text);
         if (row->ret == 0)
                 cr_assert_eq(s, row->s, "%s: %lld", row->text, (long long)s);
 }
