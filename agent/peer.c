@@ -109,6 +109,7 @@ int peer_receive(struct peer *peer, struct message *ret) {
         if (r == 0 && ret->number == MESSAGE_ERROR) {
                 snprintf(peer->error, sizeof(peer->error), "the supervisor says: %.*s",
                          (int)ret->error.n_text, ret->error.text);
+                peer->refusal = ret->error.error;
                 return PEER_E_REFUSED;
         }
         return error_trace(r);

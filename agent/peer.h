@@ -22,6 +22,7 @@ struct peer {
         uint64_t session; /* its number with the service */
         struct buf payload;
         char error[512];
+        int refusal; /* with PEER_E_REFUSED: EINVAL, where it is what was asked for that is wrong */
 };
 
 #define PEER_INIT ((struct peer){ .pid = -1, .fd = -1 })
