@@ -230,7 +230,7 @@ static int open_service(struct following *following) {
 }
 
 static bool is_away(int r) {
-        return r == SERVICE_E_NONE || r == SERVICE_E_GONE || r == -ECONNRESET;
+        return r == SERVICE_E_NONE || r == SERVICE_E_GONE || r == SERVICE_E_SILENT || r == -ECONNRESET;
 }
 
 /* Until it is there again, or cannot be used any more. */
@@ -296,10 +296,11 @@ int follow(const struct follow_options *options) {
         sigprocmask(SIG_SETMASK, &open_mask, NULL);
         if (interrupted)
                 r = 128 + interrupted;
-        else if (r == -EPIPE)
-                r = 0; /* whoever read it has seen enough */
-        else if (ferror(stdout))
-                r = say_trouble(r, "standard output");
+        else if (r == -EPIPE) {
+                clearerr(stdout); /* whoever read it has seen enough */
+                r = 0;
+        } else if (ferror(stdout))
+                r = say_unwritten(r);
         else
                 r = service_trouble(&following.service, r);
         service_close(&following.service);

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,9 @@
 #include "cli/exit.h"
 #include "cli/say.h"
 #include "proto/event_json.h"
+
+#define SILENT_MS   2000
+#define PATIENCE_MS 60000
 
 #define SYSTEM_PATH "/run/callgate/control.sock"
 
@@ -127,6 +131,19 @@ static void note(struct service *service, int code, struct rpc_value sentence) {
         service_put_lines(&service->sentence, sentence.bytes, sentence.n);
 }
 
+/* Between one service and the next its socket is there, and nobody answers. */
+static int wait_for_answer(struct service *service) {
+        struct pollfd pollfd = { .fd = service->fd, .events = POLLIN };
+        int n = poll(&pollfd, 1, SILENT_MS);
+
+        if (n == 0) {
+                say("waiting for the service at %s, which does not answer yet (ctrl-C ends it)",
+                    service->path);
+                n = poll(&pollfd, 1, PATIENCE_MS);
+        }
+        return n < 0 ? -errno : n == 0 ? SERVICE_E_SILENT : 0;
+}
+
 static int receive(struct service *service) {
         char bytes[65536];
         ssize_t n = recv(service->fd, bytes, sizeof(bytes), 0);
@@ -195,7 +212,7 @@ int service_call(struct service *service, const char *method, struct rpc_value *
         while (!r) {
                 r = next(service, &message);
                 if (r == RPC_E_AGAIN)
-                        r = receive(service);
+                        r = wait_for_answer(service) ?: receive(service);
                 else if (!r && message.kind == RPC_NOTIFICATION)
                         r = on_notification(service, &message);
                 else if (!r && message.kind == RPC_RESPONSE && message.id == service->last_id)
@@ -228,6 +245,11 @@ int service_read(struct service *service) {
 
 /* ---- verbs ---- */
 
+/* A sentence out of a list of findings has the word before it. */
+static const char *without_error(const char *sentence) {
+        return strncmp(sentence, "error: ", 7) == 0 ? sentence + 7 : sentence;
+}
+
 int service_trouble(const struct service *service, int r) {
         struct buf sentence = service->sentence;
 
@@ -238,8 +260,8 @@ int service_trouble(const struct service *service, int r) {
                           service->path);
                 return EXIT_USAGE;
         case SERVICE_E_ERROR:
-                say_error("%s",
-                          sentence.n ? buf_string(&sentence) : "the service refuses, and does not say why");
+                say_error("%s", sentence.n ? without_error(buf_string(&sentence))
+                                           : "the service refuses, and does not say why");
                 return service->code == RPC_ERROR_TROUBLE ? EXIT_TROUBLE : EXIT_USAGE;
         case SERVICE_E_GONE:
                 if (service->code)
@@ -247,6 +269,12 @@ int service_trouble(const struct service *service, int r) {
                 else
                         say_error("the service at %s has hung up", service->path);
                 return service->code == RPC_ERROR_REFUSED ? EXIT_USAGE : EXIT_TROUBLE;
+        case SERVICE_E_SILENT:
+                say_error("the service at %s does not answer: it is stopped, or has ended and left its "
+                          "socket to "
+                          "a successor that does not come; start it",
+                          service->path);
+                return EXIT_TROUBLE;
         case -EACCES:
         case -EPERM:
                 say_error("%s: this user may not control the service: root, its own user and the group of "

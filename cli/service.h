@@ -14,9 +14,10 @@
 #include "proto/rpc.h"
 
 enum {
-        SERVICE_E_ERROR = 1, /* it said no: service->code and service->sentence */
-        SERVICE_E_GONE = 2,  /* it hung up; the sentence says why if it did */
-        SERVICE_E_NONE = 3,  /* nobody listens there */
+        SERVICE_E_ERROR = 1,  /* it said no: service->code and service->sentence */
+        SERVICE_E_GONE = 2,   /* it hung up; the sentence says why if it did */
+        SERVICE_E_NONE = 3,   /* nobody listens there */
+        SERVICE_E_SILENT = 4, /* it took the request and does not answer */
 };
 
 #define SERVICE_HELP "      --control SOCKET  of the service, instead of the usual place\n"
@@ -45,7 +46,7 @@ void service_close(struct service *service); /* fine on a zeroed one and on a cl
 
 /* Parameters: begin, put values into service->writer, one per n_params. */
 void service_begin(struct service *service, size_t n_params);
-/* The result points into the service until the next call. 0; SERVICE_E_ERROR, _GONE; -errno. */
+/* The result points into the service until the next call. 0; SERVICE_E_ERROR, _GONE, _SILENT; -errno. */
 int service_call(struct service *service, const char *method, struct rpc_value *ret);
 /* Waits for what comes and hands on all whole notifications of it. 0; SERVICE_E_GONE; -errno, also what
  * on_notification gave. */

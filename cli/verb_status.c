@@ -226,10 +226,13 @@ int verb_status(int argc, char **argv) {
                 r = service_call(&service, "status", &status);
                 if (r)
                         r = service_trouble(&service, r);
-                else if (!asking.json)
-                        r = put_status(&text, &service, status) ? 0 : 1;
                 else
-                        service_json(&text, status), buf_putc(&text, '\n');
+                        r = put_status(&text, &service, status) ? 0 : 1;
+                if (asking.json && r <= 1) {
+                        buf_reset(&text);
+                        service_json(&text, status);
+                        buf_putc(&text, '\n');
+                }
         }
         fputs(buf_string(&text), stdout);
         buf_deinit(&text);

@@ -467,7 +467,7 @@ static int take_over(struct service *service) {
                         r = inheritance_add(&service->inheritance, &kept);
         }
         if (n_sessions > 0)
-                log_say(LOG_LEVEL_INFO, "took over %zu sessions", n_sessions);
+                log_say(LOG_LEVEL_INFO, "took over %zu session%s", n_sessions, n_sessions == 1 ? "" : "s");
         return r < 0 ? error_trace(r) : 0;
 }
 
@@ -530,14 +530,18 @@ static int begin(struct service *service) {
 }
 
 static void run(struct service *service) {
+        size_t n_alive = registry_alive(service->registry);
         char status[128];
 
         if (!service->keeper)
                 log_say(LOG_LEVEL_WARNING,
                         "no keeper: should callgated end, notified calls of all programs fail "
                         "with ENOSYS");
-        snprintf(status, sizeof(status), "serving; %zu sessions taken over",
-                 registry_alive(service->registry));
+        if (n_alive > 0)
+                snprintf(status, sizeof(status), "serving; %zu session%s taken over", n_alive,
+                         n_alive == 1 ? "" : "s");
+        else
+                snprintf(status, sizeof(status), "serving");
         atomic_store(&service->ready, true);
         manager_ready(status);
         log_say(LOG_LEVEL_INFO, "%s", status);
