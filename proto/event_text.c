@@ -136,7 +136,7 @@ void event_text(struct buf *to, const struct event *event) {
                            (unsigned)(event->first_ns % 1000000000 / 1000));
         buf_escape(to, event->comm, strnlen(event->comm, sizeof(event->comm)));
         buf_printf(to, "[%" PRIu32, event->pid);
-        if (event->tid != event->pid)
+        if (event->tid != 0 && event->tid != event->pid) /* audit records have none */
                 buf_printf(to, "/%" PRIu32, event->tid);
         buf_puts(to, "] ");
         if (!arch)

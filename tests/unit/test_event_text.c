@@ -51,6 +51,11 @@ Test(event_text, a_line) {
         expect_text(&event, "22:13:20.123456 nginx[812] openat(AT_FDCWD, \"a.txt\", O_RDONLY) "
                             "SECCOMP_RET_ERRNO(EPERM) -> ENOENT x12 (observed) (unlike arguments merged) "
                             "(memory not confirmed)");
+        event.tid = 0;
+        event.count = 1;
+        event.flags = 0;
+        expect_text(&event, "22:13:20.123456 nginx[812] openat(AT_FDCWD, \"a.txt\", O_RDONLY) "
+                            "SECCOMP_RET_ERRNO(EPERM) -> ENOENT (memory not confirmed)");
 }
 
 Test(event_text, other_architectures_and_unknown_numbers) {
