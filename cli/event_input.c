@@ -274,8 +274,9 @@ static int each_of(struct event_input *input, const char *path, bool foreign,
                     name, event_file_sources_forgotten(file));
         input->n_files++;
         progress(input);
-        r = failed ? say_trouble(failed, name)
-                   : ended(input, name, file, r, claimed || (file && event_file_is_claimed(fd)));
+        r = failed < 0   ? say_trouble(failed, name)
+            : failed > 0 ? failed
+                         : ended(input, name, file, r, claimed || (file && event_file_is_claimed(fd)));
         event_file_close(file);
         input->source = NULL;
         return r;

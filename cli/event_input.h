@@ -78,7 +78,8 @@ enum {
 bool event_input_option(struct event_input *input, const char *verb, int option, const char *value,
                         int *ret_code);
 
-/* Hands every event to on_event, whose negative errno ends it. 0, or an exit code after saying why. verb:
- * for what is said. data: for on_event and on_source. */
+/* Hands every event to on_event, whose negative errno (trouble with the file's events), or exit code after
+ * saying why, ends it. 0, or an exit code after saying why. verb: for what is said. data: for on_event and
+ * on_source. */
 int event_input_each(struct event_input *input, const char *verb,
                      int (*on_event)(void *data, const struct event *event), void *data);

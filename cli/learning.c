@@ -160,8 +160,11 @@ int learning_write(struct learning *learning, const struct ledger *ledger) {
         if (r || !learning->evidence_path)
                 return r;
         r = learn_evidence(learning->learn, ledger, learning->evidence_out.stream);
-        return r ? say_trouble(r, "evidence")
-                 : options_commit(learning->evidence_path, "--evidence", &learning->evidence_out);
+        if (r) {
+                say_error("--evidence %s: cannot be written: %s", learning->evidence_path, strerror(-r));
+                return EXIT_TROUBLE;
+        }
+        return options_commit(learning->evidence_path, "--evidence", &learning->evidence_out);
 }
 
 static void say_unnamed(const struct learning *learning) {
@@ -214,7 +217,8 @@ int learning_summarize(const struct learning *learning) {
                     learn_left_out(learning->learn));
         learn_places(learning->learn, &n_nodes, &n_places);
         if (n_places > 0)
-                say("seen on %zu nodes, in %zu containers of pods or other places", n_nodes, n_places);
+                say("seen on %zu node%s, in %zu container%s or program%s", n_nodes, n_nodes == 1 ? "" : "s",
+                    n_places, n_places == 1 ? "" : "s", n_places == 1 ? "" : "s");
         completeness_text(&completeness, &text);
         say("%s", buf_string(&text));
         buf_deinit(&text);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli/dispatch.h"
+#include "cli/say.h"
 #include "cli/verbs.h"
 
 static const struct verb verbs[] = {
@@ -58,7 +59,7 @@ int main(int argc, char **argv) {
         hold_standard_streams();
         if (argc > 1 && strcmp(argv[1], "--version") == 0) {
                 puts("callgate " CALLGATE_VERSION);
-                return 0;
+                return say_end(0);
         }
-        return dispatch(&table, argc, argv);
+        return say_end(dispatch(&table, argc, argv));
 }

@@ -54,12 +54,23 @@ unsigned options_filter_flags(const struct profile *resolved) {
         return resolved->flags & (SECCOMP_FILTER_FLAG_LOG | SECCOMP_FILTER_FLAG_SPEC_ALLOW);
 }
 
+bool options_is_stdout(const char *path) {
+        return path && strcmp(path, "-") == 0;
+}
+
+static void cannot_write(const char *path, const char *option, int r) {
+        if (options_is_stdout(path))
+                say_unwritten(r);
+        else
+                say_error("%s %s: cannot be written: %s", option, path, strerror(-r));
+}
+
 int options_open(const char *path, const char *option, struct output *output) {
         int r = path ? output_open(output, path) : 0;
 
         if (!r)
                 return 0;
-        say_error("%s %s: cannot be written: %s", option, path, strerror(-r));
+        cannot_write(path, option, r);
         return EXIT_USAGE;
 }
 
@@ -68,6 +79,17 @@ int options_commit(const char *path, const char *option, struct output *output) 
 
         if (!r)
                 return 0;
-        say_error("%s %s: cannot be written: %s", option, path, strerror(-r));
+        cannot_write(path, option, r);
         return EXIT_TROUBLE;
+}
+
+int options_write(const char *path, const char *option, const struct buf *text) {
+        struct output output = OUTPUT_INIT;
+        int r = options_open(path, option, &output);
+
+        if (r)
+                return r;
+        if (text->n > 0)
+                fwrite(text->data, 1, text->n, output.stream); /* a failure is seen by the next */
+        return options_commit(path, option, &output);
 }

@@ -3,6 +3,9 @@
 
 /* Files as the verbs take them from the command line. */
 
+#include <stdbool.h>
+
+#include "base/buf.h"
 #include "base/output.h"
 #include "policy/filter.h"
 #include "policy/model.h"
@@ -23,3 +26,9 @@ unsigned options_filter_flags(const struct profile *resolved);
  */
 int options_open(const char *path, const char *option, struct output *output);
 int options_commit(const char *path, const char *option, struct output *output);
+
+/* A whole file at once. */
+int options_write(const char *path, const char *option, const struct buf *text);
+
+/* Whether the path (may be NULL) means standard output. */
+bool options_is_stdout(const char *path);

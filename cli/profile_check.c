@@ -11,11 +11,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/error.h"
 #include "base/output.h"
 #include "cli/context.h"
 #include "cli/exit.h"
 #include "cli/profile_verbs.h"
+#include "cli/options.h"
 #include "cli/say.h"
 #include "policy/check.h"
 #include "policy/convert.h"
@@ -117,18 +117,14 @@ static int write_file(const char *path, const struct buf *text) {
         struct output output = OUTPUT_INIT;
         struct stat status;
         bool there = strcmp(path, "-") && !stat(path, &status) && S_ISREG(status.st_mode);
-        int r = output_open(&output, path);
+        int r = options_open(path, "-o", &output);
 
-        if (!r) {
-                if (there)
-                        (void)fchmod(fileno(output.stream), status.st_mode & 07777);
-                fwrite(text->data, 1, text->n, output.stream);
-                r = output_commit(&output);
-        }
-        if (!r)
-                return 0;
-        say_error("%s: cannot be written: %s", path, strerror(-r));
-        return EXIT_TROUBLE;
+        if (r)
+                return r;
+        if (there)
+                (void)fchmod(fileno(output.stream), status.st_mode & 07777);
+        fwrite(text->data, 1, text->n, output.stream);
+        return options_commit(path, "-o", &output);
 }
 
 /* What can be repaired; with --fix *profile is, and the file is written if that changed anything or another

@@ -14,6 +14,7 @@
 #include "cli/context.h"
 #include "cli/exit.h"
 #include "cli/profile_verbs.h"
+#include "cli/options.h"
 #include "cli/say.h"
 #include "policy/compile.h"
 #include "policy/convert.h"
@@ -180,21 +181,6 @@ static int make(const struct conversion_options *options, const struct profile *
                                                          : make_program(options, made, losses, to));
 }
 
-static int write_out(const char *path, const struct buf *text) {
-        struct output output = OUTPUT_INIT;
-        int r = output_open(&output, path);
-
-        if (!r && fwrite(text->data ? text->data : "", 1, text->n, output.stream) != text->n)
-                r = error_origin(-EIO);
-        if (!r)
-                r = output_commit(&output);
-        output_abort(&output);
-        if (!r)
-                return 0;
-        say_error("%s: cannot be written: %s", path, strerror(-r));
-        return EXIT_TROUBLE;
-}
-
 /* Does what is written depend on the context? */
 static bool depends(const struct conversion_options *options, const struct profile *profile) {
         if (options->form == FORM_DIALECT && options->convert.to == DIALECT_DOCKER)
@@ -224,7 +210,7 @@ static int convert(struct conversion_options *options) {
         if (!r && (!losses.n_warnings || options->lossy)) {
                 if (depends(options, profile))
                         context_say(&options->context, profile);
-                r = write_out(options->output, &text);
+                r = options_write(options->output, "-o", &text);
         } else if (!r) {
                 r = 1;
         } else {

@@ -305,7 +305,7 @@ static int print(struct buf *text, int code) {
         if (!r && (fwrite(text->data ? text->data : "", 1, text->n, stdout) != text->n || fflush(stdout)))
                 r = -errno;
         buf_deinit(text);
-        return r ? say_trouble(r, "standard output") : code;
+        return r ? say_unwritten(r) : code;
 }
 
 static int compare(const struct comparing *comparing) {

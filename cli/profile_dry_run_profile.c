@@ -8,11 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/error.h"
-#include "base/output.h"
 #include "cli/context.h"
 #include "cli/exit.h"
 #include "cli/profile_verbs.h"
+#include "cli/options.h"
 #include "cli/say.h"
 #include "policy/convert.h"
 #include "policy/dry_run_profile.h"
@@ -101,22 +100,12 @@ static int take_option(struct options *options, int option) {
 }
 
 static int write_out(const char *path, const struct profile *profile) {
-        struct output output = OUTPUT_INIT;
         struct buf text = BUF_INIT(0);
         int r = profile_write(profile, false, &text);
 
-        if (!r)
-                r = output_open(&output, path);
-        if (!r && fwrite(buf_string(&text), 1, text.n, output.stream) != text.n)
-                r = error_origin(-EIO);
-        if (!r)
-                r = output_commit(&output);
-        output_abort(&output);
+        r = r ? say_trouble(r, path) : options_write(path, "-o", &text);
         buf_deinit(&text);
-        if (!r)
-                return 0;
-        say_error("%s: cannot be written: %s", path, strerror(-r));
-        return EXIT_TROUBLE;
+        return r;
 }
 
 /* path NULL: of no profile, a recording. */

@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/error.h"
 #include "base/output.h"
 #include "cli/context.h"
 #include "cli/exit.h"
 #include "cli/profile_verbs.h"
+#include "cli/options.h"
 #include "cli/say.h"
 #include "policy/express.h"
 #include "policy/merge.h"
@@ -84,12 +84,10 @@ static int write_result(const struct profile *profile, struct output *output, co
         struct buf text = BUF_INIT(0);
         int r = profile_write_oci(profile, &text);
 
-        if (!r && fwrite(text.data, 1, text.n, output->stream) != text.n)
-                r = error_origin(-EIO);
-        buf_deinit(&text);
         if (!r)
-                r = output_commit(output);
-        return r ? say_trouble(r, path) : 0;
+                fwrite(text.data, 1, text.n, output->stream); /* a failure is seen by the commit */
+        buf_deinit(&text);
+        return r ? say_trouble(r, path) : options_commit(path, "-o", output);
 }
 
 static int merge_files(struct merging *merging, char **paths, int n) {
@@ -99,11 +97,9 @@ static int merge_files(struct merging *merging, char **paths, int n) {
         struct merge *merge = NULL;
         int code = 0, r;
 
-        r = output_open(&output, merging->output);
-        if (r) {
-                say_error("%s: cannot be written: %s", merging->output, strerror(-r));
-                return EXIT_TROUBLE;
-        }
+        r = options_open(merging->output, "-o", &output);
+        if (r)
+                return r;
         r = merge_new(merging->kind, &merging->context.profile, &merge);
         for (int i = 0; !r && !code && i < n; i++)
                 code = add_file(merging, merge, paths[i], i == 0);

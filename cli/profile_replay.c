@@ -176,7 +176,7 @@ static int print(struct replaying *replaying) {
                 r = error_origin(-errno);
         buf_deinit(&text);
         if (r)
-                return say_trouble(r, "standard output");
+                return say_unwritten(r);
         for (size_t i = 0; i < replaying->n_undecided; i++) {
                 const struct undecided *undecided = replaying->undecided + i;
 

@@ -3,6 +3,7 @@
 /* callgate profile tighten: a profile without what no recording used, proved by replaying before it is
  * written. */
 
+#include <fnmatch.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -225,12 +226,27 @@ static int write_result(struct tightening *tightening, struct output *output) {
         struct buf text = BUF_INIT(0);
         int r = profile_write(tightening->tight, !tightening->tight->yaml, &text);
 
-        if (!r && fwrite(text.data, 1, text.n, output->stream) != text.n)
-                r = error_origin(-errno);
-        buf_deinit(&text);
         if (!r)
-                r = output_commit(output);
-        return r ? say_trouble(r, tightening->output_path) : 0;
+                fwrite(text.data, 1, text.n, output->stream); /* a failure is seen by the commit */
+        buf_deinit(&text);
+        return r ? say_trouble(r, tightening->output_path)
+                 : options_commit(tightening->output_path, "-o", output);
+}
+
+/* A pattern that keeps nothing is most likely not what was meant. */
+static void doubt_keep(const struct tightening *tightening) {
+        const struct profile *profile = tightening->written;
+
+        for (size_t k = 0; k < tightening->options.n_keep; k++) {
+                const char *pattern = tightening->options.keep[k];
+                bool fits = false;
+
+                for (size_t i = 0; i < profile->n_rules && !fits; i++)
+                        for (size_t j = 0; j < profile->rules[i].n_names && !fits; j++)
+                                fits = fnmatch(pattern, profile->rules[i].names[j], 0) == 0;
+                if (!fits)
+                        say("warning: --keep '%s' fits no name in %s", pattern, tightening->path);
+        }
 }
 
 static int run(struct tightening *tightening) {
@@ -241,6 +257,8 @@ static int run(struct tightening *tightening) {
         if (!r && tightening->options.comment && tightening->written->dialect == DIALECT_SPO)
                 return say_usage("profile tighten", "--comment: a SeccompProfile resource has no place for "
                                                     "comments of rules; leave it out");
+        if (!r)
+                doubt_keep(tightening);
         if (!r)
                 r = compile(tightening->resolved, tightening->path, &tightening->filter);
         if (!r) {

@@ -4,6 +4,7 @@
 
 #include "cli/refusals.h"
 
+#include <linux/seccomp.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include "cli/options.h"
 #include "cli/say.h"
 #include "policy/match.h"
+#include "syscalls/names.h"
 
 int refusals_open(struct refusals *refusals, const char *path) {
         return options_profile(path, NULL, &refusals->resolved, &refusals->enforcing);
@@ -24,6 +26,21 @@ const char *refusals_rule(void *data, const struct event *event) {
 
         match_call(refusals->resolved, event->arch, event->nr, event->args, &match);
         return match.place; /* the profile's */
+}
+
+void refusals_say_start(const struct refusals *refusals, const char *path) {
+        const struct arch *arch = arch_native();
+        int nr = syscall_number(arch, "execve");
+        uint64_t args[6] = { 0 };
+        struct match match;
+        uint32_t action =
+                nr < 0 ? SECCOMP_RET_ALLOW : match_call(refusals->resolved, arch->audit, nr, args, &match);
+
+        action &= SECCOMP_RET_ACTION_FULL;
+        if (action != SECCOMP_RET_ALLOW && action != SECCOMP_RET_LOG)
+                say("%s refuses execve (%s), and a program is started by that call, under the filter; allow "
+                    "it",
+                    path, match.place);
 }
 
 static int on_row(void *data, const struct event *event) {

@@ -37,6 +37,9 @@ int refusals_supervise(struct refusals *refusals, struct supervise_options *opti
 /* The result. 0 or an exit code. */
 int refusals_print(struct refusals *refusals, bool json, FILE *to);
 
+/* After a program could not be started: says so where it is the profile that refuses that. */
+void refusals_say_start(const struct refusals *refusals, const char *path);
+
 /* The place of the rule that decides about a call: for printers of single events. */
 const char *refusals_rule(void *data, const struct event *event);
 

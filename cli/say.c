@@ -4,9 +4,11 @@
 
 #include "cli/say.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -26,6 +28,7 @@ static void say_line(const char *prefix, const char *format, va_list args, const
         buf_vprintf(&line, format, args);
         buf_puts(&line, suffix);
         buf_putc(&line, '\n');
+        fflush(stdout); /* both may lead to one place: what was said first comes first */
         fputs(buf_string(&line), stderr);
         fflush(stderr);
         buf_deinit(&line);
@@ -51,6 +54,24 @@ void say_error(const char *format, ...) {
 int say_trouble(int r, const char *doing) {
         say_error("%s: %s", doing, error_describe(r));
         return EXIT_TROUBLE;
+}
+
+static bool unwritten;
+
+int say_unwritten(int r) {
+        say_error("standard output: cannot be written: %s", strerror(-r));
+        unwritten = true;
+        return EXIT_TROUBLE;
+}
+
+int say_end(int code) {
+        errno = 0;
+        if (fflush(stdout) == 0 && !ferror(stdout))
+                return code;
+        /* Whoever read it has seen enough. */
+        if (unwritten || errno == EPIPE)
+                return code;
+        return say_unwritten(errno ? -errno : -EIO);
 }
 
 int say_usage(const char *verb, const char *format, ...) {

@@ -13,6 +13,11 @@ void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void say_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Trouble of ours: what we were doing and where it failed. Returns EXIT_TROUBLE. */
 int say_trouble(int r, const char *doing);
+/* Standard output took not all that was written; r is a negative errno. Returns EXIT_TROUBLE. */
+int say_unwritten(int r);
+/* At the very end: code, or EXIT_TROUBLE where standard output did not take all of it and nobody said so
+ * yet. */
+int say_end(int code);
 /* A mistake on the command line, with a pointer to --help. Returns EXIT_USAGE. */
 int say_usage(const char *verb, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool say_colour(void);

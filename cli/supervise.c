@@ -29,6 +29,7 @@
 #include "base/fd.h"
 #include "base/output.h"
 #include "cli/exit.h"
+#include "cli/options.h"
 #include "cli/say.h"
 #include "cli/terminal.h"
 #include "policy/native/policy.h"
@@ -128,7 +129,10 @@ static int peer_failure(struct supervision *supervision, int r, const char *doin
                 say_error("%s", supervision->peer.error);
         else
                 say_trouble(r, doing);
-        return EXIT_TROUBLE;
+        /* What a policy asks of an emulation is read where it is emulated. */
+        return r == PEER_E_REFUSED && supervision->options->policy && supervision->peer.refusal == EINVAL
+                       ? EXIT_USAGE
+                       : EXIT_TROUBLE;
 }
 
 static int launch_failure(struct supervision *supervision, int r) {
@@ -160,6 +164,11 @@ static char *command_line(char *const *argv) {
         return text.data ? text.data : strdup("");
 }
 
+/* Something of ours is still to go there. */
+static bool keeps_stdout(const struct supervision *supervision) {
+        return supervision->options->keep_stdout || options_is_stdout(supervision->options->events_path);
+}
+
 /*
  * Pipes and files that only the program should hold: as long as we had a copy of a pipe's end, the process
  * at the other end could not see the program close it. Standard error stays, for what we have to say.
@@ -172,7 +181,7 @@ static void release_descriptors(struct supervision *supervision) {
         if (null < 0)
                 return;
         dup2(null, STDIN_FILENO);
-        if (!supervision->options->keep_stdout)
+        if (!keeps_stdout(supervision))
                 dup2(null, STDOUT_FILENO);
         fd_close(null);
         /* Every descriptor of ours is close-on-exec; those that are not came from whoever started us. */
@@ -372,7 +381,8 @@ static int go_to_background(struct supervision *supervision) {
         null = open("/dev/null", O_RDWR | O_CLOEXEC);
         if (null >= 0) {
                 dup2(null, STDIN_FILENO);
-                dup2(null, STDOUT_FILENO);
+                if (!keeps_stdout(supervision))
+                        dup2(null, STDOUT_FILENO);
                 dup2(null, STDERR_FILENO);
                 fd_close(null);
         }
@@ -466,9 +476,12 @@ static void judge(struct supervision *supervision) {
         struct supervise_result *result = supervision->result;
         const struct ledger *ledger = &result->ledger;
 
-        if (!result->finished)
-                snprintf(result->missing, sizeof(result->missing), "%u processes are still running",
-                         result->n_left);
+        /* What was left behind and has made no notified call is not counted. */
+        if (!result->finished && result->n_left == 0)
+                snprintf(result->missing, sizeof(result->missing), "processes are still running");
+        else if (!result->finished)
+                snprintf(result->missing, sizeof(result->missing), "%u process%s still running",
+                         result->n_left, result->n_left == 1 ? " is" : "es are");
         else if (ledger->dropped > 0)
                 snprintf(result->missing, sizeof(result->missing), "%llu calls were not recorded",
                          (unsigned long long)ledger->dropped);

@@ -163,7 +163,7 @@ static int run_dry(struct dry_run *run, char **command) {
                 .events_path = run->events_path,
                 .service = run->service,
                 .peer = &run->peer,
-                .keep_stdout = run->output_path && strcmp(run->output_path, "-") == 0,
+                .keep_stdout = options_is_stdout(run->output_path) || options_is_stdout(run->fix_path),
                 .detach = run->detach,
                 .deferred_output = run->output_path || run->events_path,
                 .on_event = !run->all   ? NULL

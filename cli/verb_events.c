@@ -74,19 +74,19 @@ static int print_event(void *data, const struct event *event) {
         if (printing->json) {
                 event_json_of(&printing->line, event, event->rule[0] ? event->rule : NULL,
                               printing->input.source);
-                return error_trace(put_line(printing));
-        }
-        if (event->source == 0) {
+        } else if (event->source == 0) {
                 event_text(&printing->line, event);
-                return error_trace(put_line(printing));
-        }
-        if (!printing->headed) {
+        } else {
+                if (!printing->headed) {
+                        event_table_heading(&printing->table, &printing->line);
+                        r = put_line(printing);
+                }
                 printing->headed = true;
-                event_table_heading(&printing->table, &printing->line);
-                r = put_line(printing);
+                event_table_line(&printing->table, printing->input.source, event, &printing->line);
         }
-        event_table_line(&printing->table, printing->input.source, event, &printing->line);
-        return error_trace(r ? r : put_line(printing));
+        if (!r)
+                r = put_line(printing);
+        return r ? say_unwritten(r) : 0;
 }
 
 /* An error of standard output is found by the next event. */
@@ -126,7 +126,7 @@ static int print_all(struct printing *printing) {
                 r = -errno;
         buf_deinit(&printing->line);
         if (r)
-                return say_trouble(r, "standard output");
+                return say_unwritten(r);
         return code ? code : printing->input.incomplete ? EXIT_INCOMPLETE : 0;
 }
 

@@ -16,6 +16,7 @@
 #include "base/fd.h"
 #include "base/output.h"
 #include "cli/exit.h"
+#include "cli/options.h"
 #include "cli/say.h"
 #include "cli/verbs.h"
 #include "policy/import_audit.h"
@@ -225,8 +226,9 @@ static int run(struct importing *importing, char **paths, int n) {
                 r = output_commit(&importing->output);
         output_abort(&importing->output);
         if (r) {
-                say_error("%s: cannot be written: %s", importing->output_path ?: "standard output",
-                          strerror(-r));
+                if (!importing->output_path || options_is_stdout(importing->output_path))
+                        return say_unwritten(r);
+                say_error("-o %s: cannot be written: %s", importing->output_path, strerror(-r));
                 return EXIT_TROUBLE;
         }
         return code;

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "cli/exit.h"
 #include "cli/learning.h"
+#include "cli/options.h"
 #include "cli/report.h"
 #include "cli/say.h"
 #include "cli/supervise.h"
@@ -126,7 +127,8 @@ static int run_record(struct record *record, char **command) {
                 .events_path = record->events_path,
                 .service = record->service,
                 .peer = &record->peer,
-                .keep_stdout = strcmp(learning->output_path, "-") == 0,
+                .keep_stdout = options_is_stdout(learning->output_path) ||
+                               options_is_stdout(learning->evidence_path),
                 .detach = record->detach,
                 .deferred_output = true,
                 .on_row = on_row,

@@ -198,6 +198,8 @@ static int run_enforced(struct run *run, char **command) {
         if (!r)
                 r = refusals_supervise(&run->refusals, &options, notify_enforce, run->profile_path, NULL,
                                        &result);
+        if (r == EXIT_NOT_EXECUTABLE || r == EXIT_NOT_FOUND)
+                refusals_say_start(&run->refusals, run->profile_path);
         if (!r && !run->quiet && report_n_rows(run->refusals.report) > 0)
                 r = refusals_print(&run->refusals, false, stderr);
         if (r)

@@ -168,9 +168,15 @@ static void wait_for_orphans(struct job *job) {
         }
 }
 
-/* One run without a supervisor. 0 with *ret_status, or an exit code. */
+struct outcome {
+        int status;                     /* as of wait(2) */
+        char failure[LAUNCH_ERROR_MAX]; /* under the filter the program could not even be started; or empty
+                                         */
+};
+
+/* One run without a supervisor. 0 with *ret, or an exit code. */
 static int run_plain(struct verify *verify, char **command, const struct filter *filter, bool discard,
-                     int *ret_status) {
+                     struct outcome *ret) {
         struct launch launch = LAUNCH_INIT;
         struct streams streams;
         struct job job;
@@ -205,11 +211,14 @@ static int run_plain(struct verify *verify, char **command, const struct filter 
                 wait_for_orphans(&job);
         prctl(PR_SET_CHILD_SUBREAPER, 0);
         job_deinit(&job);
-        *ret_status = job.status;
+        *ret = (struct outcome){ .status = job.status };
         verify->interrupted |= job.interrupted;
         if (!r)
                 r = launch_executed(&launch);
-        if (r > 0) {
+        if (filter && (r == LAUNCH_E_NOT_EXECUTABLE || r == LAUNCH_E_NOT_FOUND)) {
+                memcpy(ret->failure, launch.error, sizeof(ret->failure));
+                r = 0;
+        } else if (r > 0) {
                 say_error("%s", launch.error);
                 r = r == LAUNCH_E_NOT_FOUND        ? EXIT_NOT_FOUND
                     : r == LAUNCH_E_NOT_EXECUTABLE ? EXIT_NOT_EXECUTABLE
@@ -238,18 +247,23 @@ static int find_refusals(struct verify *verify, char **command) {
         return r ? r : refusals_print(&verify->refusals, false, stderr);
 }
 
-static void status_text(int status, char *text, size_t size) {
-        if (WIFSIGNALED(status))
-                snprintf(text, size, "killed by %s (%d)",
-                         sigabbrev_np(WTERMSIG(status)) ? sigabbrev_np(WTERMSIG(status)) : "signal",
+static void outcome_text(const struct outcome *outcome, char *text, size_t size) {
+        int status = outcome->status;
+
+        if (outcome->failure[0])
+                snprintf(text, size, "not started (%s)", outcome->failure);
+        else if (WIFSIGNALED(status))
+                snprintf(text, size, "killed by %s%s (%d)", sigabbrev_np(WTERMSIG(status)) ? "SIG" : "",
+                         sigabbrev_np(WTERMSIG(status)) ? sigabbrev_np(WTERMSIG(status)) : "a signal",
                          WTERMSIG(status));
         else
                 snprintf(text, size, "exit status %d", WEXITSTATUS(status));
 }
 
 static int verify_command(struct verify *verify, char **command) {
-        char before[64], after[64];
-        int unfiltered, enforced, r;
+        char before[64], after[LAUNCH_ERROR_MAX + 32];
+        struct outcome unfiltered, enforced;
+        int r;
 
         r = refusals_open(&verify->refusals, verify->profile_path);
         if (!r)
@@ -257,16 +271,16 @@ static int verify_command(struct verify *verify, char **command) {
         if (!r)
                 r = run_plain(verify, command, NULL, true, &unfiltered);
         if (!r && verify->interrupted)
-                return job_exit_code(unfiltered);
+                return job_exit_code(unfiltered.status);
         if (!r)
                 r = run_plain(verify, command, &verify->refusals.enforcing, verify->quiet, &enforced);
         if (r)
                 return r;
         if (verify->interrupted)
-                return job_exit_code(enforced);
-        status_text(unfiltered, before, sizeof(before));
-        status_text(enforced, after, sizeof(after));
-        if (unfiltered == enforced) {
+                return job_exit_code(enforced.status);
+        outcome_text(&unfiltered, before, sizeof(before));
+        outcome_text(&enforced, after, sizeof(after));
+        if (unfiltered.status == enforced.status && !enforced.failure[0]) {
                 say("verified: %s under %s, as without it", after, verify->profile_path);
                 return 0;
         }

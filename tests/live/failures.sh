@@ -103,10 +103,68 @@ refused "record: evidence cannot be written" 2 "nowhere/evidence" "$callgate" re
 refused "record: events cannot be written" 2 "nowhere/events" "$callgate" record -o outputs/profile --events nowhere/events -- touch outputs/ran
 refused "dry-run: output cannot be written" 2 "nowhere/report" "$callgate" dry-run --profile "$strict" -o nowhere/report -- touch outputs/ran
 refused "dry-run: fix cannot be written" 2 "nowhere/fix" "$callgate" dry-run --profile "$strict" --fix nowhere/fix -- touch outputs/ran
+for verb in "convert --to oci $strict" "merge $strict" "dry-run-profile $strict --log" "check --fix $strict"; do
+  # shellcheck disable=SC2086
+  refused "profile $verb: folder does not exist" 2 "nowhere/made" "$callgate" profile $verb -o nowhere/made
+done
 if ! is_root; then
   mkdir closed && chmod 555 closed
   refused "record: folder without write permission" 2 "closed/profile" "$callgate" record -o closed/profile -- touch outputs/ran
 fi
+
+# ---- standard output that takes nothing ----
+limited "$callgate" record --events some.events -o some.json -- sh -c 'mkdir x; rmdir x' >/dev/null 2>&1
+if [ -w /dev/full ]; then
+  while read -r line; do
+    # shellcheck disable=SC2086
+    limited "$callgate" $line >/dev/full 2>err.text </dev/null
+    same "$line on a full disk: exit status" 125 $? err.text
+    has "$line on a full disk: says where" err.text "standard output"
+    same "$line on a full disk: says so once" 1 "$(grep -c "No space left\|Input/output" err.text)" err.text
+  done <<EOF
+--help
+--version
+events some.events
+events --json some.events
+profile check $strict
+profile explain $strict
+profile merge $strict
+profile convert --to bpf $strict
+profile replay $strict some.events
+profile simulate $strict getpid
+EOF
+fi
+
+# ---- results that go to standard output come there ----
+limited "$callgate" dry-run --profile "$profiles/violation.json" --fix - -- true >out.text 2>err.text
+has "--fix -" out.text '"execve"'
+limited "$callgate" record -o other.json --evidence - -- true >out.text 2>err.text
+has "--evidence -" out.text evidence_version
+limited "$callgate" dry-run --profile "$strict" --all --events - -- true >out.text 2>err.text
+limited "$callgate" events out.text >events.text 2>err.text
+same "--all --events -" 0 $? err.text
+limited "$callgate" record --detach -o - -- sh -c '(sleep 0.5; mkdir x; rmdir x) & exit 0' 2>err.text | cat >out.text
+has "--detach -o -" out.text '"rmdir"'
+
+# ---- a profile that lets no program start ----
+printf '{ "defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{ "names": ["read"], "action": "SCMP_ACT_ALLOW" }] }' >no-start.json
+refused "run: execve is refused" 126 "no-start.json refuses execve (defaultAction)" "$callgate" run --profile no-start.json -- true
+limited "$callgate" verify no-start.json -- true >out.text 2>err.text
+same "verify: execve is refused" 5 $? err.text
+has "verify: says what happened" err.text "not started"
+has "verify: says which call" err.text "execve "
+
+# ---- words that do nothing ----
+limited "$callgate" profile tighten "$strict" -o tight.json --keep 'no_such_*' --keep 'rea*' some.events >/dev/null 2>err.text
+has "tighten: a pattern that fits nothing" err.text "--keep 'no_such_*' fits no name"
+has_not "tighten: one that does" err.text "--keep 'rea*'"
+printf 'variables: { date: 2001-01-01 }\nrules: [{ do: { emulate: { time: { start: "${date}" } } } }]\n' >date.yaml
+limited "$callgate" policy check --var dat=2002-01-01 date.yaml >out.text 2>&1
+same "a variable that nobody asks for: exit status" 1 $? out.text
+has "a variable that nobody asks for" out.text "did you mean date?"
+refused "a date that is none" 2 "date.yaml:2:" "$callgate" run --policy date.yaml --var date=noon -- true
+printf 'rules: [{ do: { emulate: { uname: { release: "%s" } } } }]\n' "$(printf 'x%.0s' {1..100})" >uname.yaml
+refused "an option that its emulation refuses" 2 "release is longer" "$callgate" run --policy uname.yaml -- true
 
 # ---- an old file survives a failure ----
 echo '{ "defaultAction": "SCMP_ACT_ALLOW" }' >old.json
