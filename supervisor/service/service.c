@@ -537,11 +537,8 @@ static void run(struct service *service) {
                 log_say(LOG_LEVEL_WARNING,
                         "no keeper: should callgated end, notified calls of all programs fail "
                         "with ENOSYS");
-        if (n_alive > 0)
-                snprintf(status, sizeof(status), "serving; %zu session%s taken over", n_alive,
-                         n_alive == 1 ? "" : "s");
-        else
-                snprintf(status, sizeof(status), "serving");
+        snprintf(status, sizeof(status), "serving; %zu session%s taken over", n_alive,
+                 n_alive == 1 ? "" : "s");
         atomic_store(&service->ready, true);
         manager_ready(status);
         log_say(LOG_LEVEL_INFO, "%s", status);
