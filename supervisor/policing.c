@@ -47,7 +47,8 @@ struct policing {
         struct in_force *current;
         struct kept_state *states;
         size_t n_states;
-        struct asks *asks;                        /* borrowed */
+        struct policing *beside; /* while it is made: that one has what it remembers; NULL: none */
+        struct asks *asks;       /* borrowed */
         const char **label_names, **label_values; /* owned */
         size_t n_labels;
 };
@@ -69,6 +70,17 @@ static struct kept_state *find_state(struct policing *policing, const char *name
         return NULL;
 }
 
+static bool is_there(struct policing *policing, const struct emulation *emulation, const char *options) {
+        bool found;
+
+        if (!policing)
+                return false;
+        pthread_mutex_lock(&policing->lock);
+        found = find_state(policing, emulation->name, options) != NULL;
+        pthread_mutex_unlock(&policing->lock);
+        return found;
+}
+
 static int open_state(struct policing *policing, const struct policy_rule *rule, char *error,
                       size_t n_error) {
         const struct emulation *emulation = emulation_by_name(rule->emulation->name);
@@ -80,7 +92,8 @@ static int open_state(struct policing *policing, const struct policy_rule *rule,
                          rule->name, rule->emulation->name);
                 return POLICY_E_INVALID;
         }
-        if (!emulation->open || find_state(policing, emulation->name, options_of(rule)))
+        if (!emulation->open || find_state(policing, emulation->name, options_of(rule)) ||
+            is_there(policing->beside, emulation, options_of(rule)))
                 return 0;
         grown = realloc(policing->states, (policing->n_states + 1) * sizeof(*grown));
         if (!grown)
@@ -135,8 +148,8 @@ static int put_in_force(struct policing *policing, struct policy *policy, char *
         return r;
 }
 
-int policing_new(struct policy *policy, struct asks *asks, struct policing **ret, char *error,
-                 size_t n_error) {
+static int make(struct policy *policy, struct asks *asks, struct policing *beside, struct policing **ret,
+                char *error, size_t n_error) {
         struct policing *policing = calloc(1, sizeof(*policing));
         int r;
 
@@ -146,7 +159,9 @@ int policing_new(struct policy *policy, struct asks *asks, struct policing **ret
         }
         pthread_mutex_init(&policing->lock, NULL);
         policing->asks = asks;
+        policing->beside = beside;
         r = put_in_force(policing, policy, error, n_error);
+        policing->beside = NULL;
         if (r) {
                 policy_free(policy);
                 policing_free(policing);
@@ -154,6 +169,16 @@ int policing_new(struct policy *policy, struct asks *asks, struct policing **ret
         }
         *ret = policing;
         return 0;
+}
+
+int policing_new(struct policy *policy, struct asks *asks, struct policing **ret, char *error,
+                 size_t n_error) {
+        return make(policy, asks, NULL, ret, error, n_error);
+}
+
+int policing_new_beside(struct policing *old, struct policy *policy, struct policing **ret, char *error,
+                        size_t n_error) {
+        return make(policy, NULL, old, ret, error, n_error);
 }
 
 struct policing *policing_free(struct policing *policing) {
@@ -205,10 +230,37 @@ int policing_replace(struct policing *policing, struct policy *policy, char *err
         return r;
 }
 
+/* What the other has opened, and we have not, is ours from now on. */
+static int take_states(struct policing *policing, struct policing *next) {
+        struct kept_state *grown;
+        size_t n_left = 0;
+
+        if (next->n_states == 0)
+                return 0;
+        pthread_mutex_lock(&policing->lock);
+        grown = realloc(policing->states, (policing->n_states + next->n_states) * sizeof(*grown));
+        if (grown) {
+                policing->states = grown;
+                for (size_t i = 0; i < next->n_states; i++) {
+                        struct kept_state *kept = &next->states[i];
+
+                        if (find_state(policing, kept->emulation->name, kept->options))
+                                next->states[n_left++] = *kept;
+                        else
+                                policing->states[policing->n_states++] = *kept;
+                }
+                next->n_states = n_left;
+        }
+        pthread_mutex_unlock(&policing->lock);
+        return grown ? 0 : error_origin(-ENOMEM);
+}
+
 int policing_become(struct policing *policing, struct policing *next) {
         char error[256];
-        int r = put_in_force(policing, next->current->policy, error, sizeof(error));
+        int r = take_states(policing, next);
 
+        if (!r)
+                r = put_in_force(policing, next->current->policy, error, sizeof(error));
         if (r)
                 return r < 0 ? error_trace(r) : error_origin(-EINVAL);
         next->current->policy = NULL;
@@ -218,11 +270,13 @@ int policing_become(struct policing *policing, struct policing *next) {
 
 void *policing_state(struct policing *policing, const char *name, const struct policy_rule *rule) {
         const struct kept_state *kept;
+        void *state;
 
         pthread_mutex_lock(&policing->lock);
         kept = find_state(policing, name, rule ? options_of(rule) : NULL);
+        state = kept ? kept->state : NULL;
         pthread_mutex_unlock(&policing->lock);
-        return kept ? kept->state : NULL;
+        return state;
 }
 
 /* ---- facts ---- */

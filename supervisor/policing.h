@@ -18,6 +18,10 @@ struct policing;
  * -errno. asks may be NULL: then nobody is there to be asked. */
 int policing_new(struct policy *policy, struct asks *asks, struct policing **ret, char *error,
                  size_t n_error);
+/* The same, to be put in force by policing_become(old): what emulations of old remember is not opened twice,
+ * since one session at a time may have it. */
+int policing_new_beside(struct policing *old, struct policy *policy, struct policing **ret, char *error,
+                        size_t n_error);
 struct policing *policing_free(struct policing *policing);
 
 /* Saves what emulations are to remember beyond the session: emulation.keep. 0, or -errno of the first that
@@ -27,8 +31,8 @@ int policing_keep(struct policing *policing, char *error, size_t n_error);
 /* Puts another policy in force. Eats policy, also on failure, which leaves the old one in force. */
 int policing_replace(struct policing *policing, struct policy *policy, char *error, size_t n_error);
 
-/* Puts the policy of another in force, and frees that one; on failure it stays as it was, and the old one in
- * force. 0 or -errno. */
+/* Puts the policy of another in force, with what its emulations have opened, and frees that one; on failure
+ * the old one stays in force. 0 or -errno. */
 int policing_become(struct policing *policing, struct policing *next);
 
 /*

@@ -46,9 +46,10 @@ static int begin_session(const struct registry_options *options, const struct re
         return error_trace(r);
 }
 
-/* Nobody is there to be asked: questions are answered as after their time-out. */
+/* Nobody is there to be asked: questions are answered as after their time-out. old: of the session; NULL:
+ * none. */
 static int begin_policing(const struct assignment *assignment, const struct labels *labels,
-                          struct policing **ret, char *problem, size_t n_problem) {
+                          struct policing *old, struct policing **ret, char *problem, size_t n_problem) {
         struct policy_read_options options = { .folder = "/" };
         struct diags diags = DIAGS_INIT;
         struct policy *policy;
@@ -56,7 +57,8 @@ static int begin_policing(const struct assignment *assignment, const struct labe
 
         diags_deinit(&diags);
         if (!r)
-                r = policing_new(policy, NULL, ret, problem, n_problem);
+                r = old ? policing_new_beside(old, policy, ret, problem, n_problem)
+                        : policing_new(policy, NULL, ret, problem, n_problem);
         if (r)
                 return error_trace(r);
         r = add_labels(*ret, labels);
@@ -83,8 +85,9 @@ static int options_of(const struct config *config, const struct registered *regi
         };
         if (assignment->mode != WIRE_MODE_POLICY)
                 return 0;
-        return error_trace(
-                begin_policing(assignment, &registered->labels, &ret->policing, problem, n_problem));
+        return error_trace(begin_policing(assignment, &registered->labels,
+                                          registered->session ? registered->session->policing : NULL,
+                                          &ret->policing, problem, n_problem));
 }
 
 static void replace(char **to, char *text) {
@@ -162,7 +165,7 @@ static int assign_anew(const struct config *config, struct adopted *adopted) {
 static int police_again(const struct adopted *adopted, struct policing **ret) {
         struct assignment assignment = { .policy = adopted->policy };
         char problem[256];
-        int r = begin_policing(&assignment, &adopted->policing_labels, ret, problem, sizeof(problem));
+        int r = begin_policing(&assignment, &adopted->policing_labels, NULL, ret, problem, sizeof(problem));
 
         return r > 0 ? error_origin(-EINVAL) : error_trace(r);
 }

@@ -418,16 +418,23 @@ Test(session, another_mode_holds_from_the_next_call_on) {
         session_free(session);
 }
 
-static struct policing *policing_of(const char *text) {
+static struct policing *policing_beside(struct policing *old, const char *text) {
         struct diags diags = { 0 };
         struct policy *policy;
         struct policing *policing;
-        char error[256];
+        char error[256] = "";
+        int r;
 
         cr_assert_eq(policy_read(text, strlen(text), NULL, &diags, &policy), 0);
         diags_deinit(&diags);
-        cr_assert_eq(policing_new(policy, NULL, &policing, error, sizeof(error)), 0, "%s", error);
+        r = old ? policing_new_beside(old, policy, &policing, error, sizeof(error))
+                : policing_new(policy, NULL, &policing, error, sizeof(error));
+        cr_assert_eq(r, 0, "%s", error);
         return policing;
+}
+
+static struct policing *policing_of(const char *text) {
+        return policing_beside(NULL, text);
 }
 
 Test(session, policies_come_change_and_go) {
@@ -456,6 +463,39 @@ Test(session, policies_come_change_and_go) {
         cr_assert_eq(asked->answer.flags, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
         cr_assert_eq(ledger_of(session).received, 3);
         session_free(session);
+}
+
+/* One session at a time has a file that an emulation keeps its state in: the session itself may have it in
+ * the next policy as well. */
+Test(session, what_emulations_remember_goes_with_the_session) {
+        static const char *const policies[] = {
+                "version: 1\nrules:\n  - { name: root, do: { emulate: { root: { state: %s/one } } } }\n",
+                "version: 1\nrules:\n  - { name: again, do: { emulate: { root: { state: %s/one } } } }\n",
+                "version: 1\nrules:\n  - { name: other, do: { emulate: { root: { state: %s/two } } } }\n",
+                "version: 1\nrules:\n  - { name: none, syscalls: getppid, do: allow }\n",
+                "version: 1\nrules:\n  - { name: back, do: { emulate: { root: { state: %s/one } } } }\n",
+        };
+        char folder[] = "/tmp/callgate-session.XXXXXX", text[256], path[64];
+        struct session *session = start(WIRE_MODE_RECORD, NULL, -1);
+        void *remembered = NULL;
+
+        cr_assert_not_null(mkdtemp(folder));
+        for (size_t i = 0; i < sizeof(policies) / sizeof(policies[0]); i++) {
+                struct session_options policy = { .mode = WIRE_MODE_POLICY };
+
+                snprintf(text, sizeof(text), policies[i], folder);
+                policy.policing = policing_beside(session->policing, text);
+                cr_assert_eq(session_change(session, &policy), 0);
+                remembered = remembered ? remembered : policing_state(session->policing, "root", NULL);
+        }
+        cr_assert_not_null(remembered);
+        cr_assert_eq(policing_state(session->policing, "root", NULL), remembered);
+        session_free(session);
+        for (int i = 0; i < 2; i++) {
+                snprintf(path, sizeof(path), "%s/%s", folder, i ? "two" : "one");
+                cr_expect_eq(unlink(path), 0);
+        }
+        cr_expect_eq(rmdir(folder), 0);
 }
 
 /* ---- memory that makes its reader wait ---- */
