@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -125,6 +126,15 @@ static bool can_be_forgotten(const struct entry *entry) {
         return entry->ended && entry->published && entry->holds == 0;
 }
 
+/* By somebody who was cut off: unless he has the result already, or is no more. */
+static bool is_awaited(const struct entry *entry) {
+        const struct registered *registered = &entry->registered;
+
+        if (!entry->awaited || journal_delivered(registered->session->journal))
+                return false;
+        return registered->pid == 0 || kill((pid_t)registered->pid, 0) == 0 || errno != ESRCH;
+}
+
 /* Keeps as many results as the configuration says. */
 static void forget_oldest(struct registry *registry) {
         const struct config *config = registry->options.config;
@@ -149,7 +159,7 @@ void registry_release(struct registered *registered) {
         if (--entry->holds > 0)
                 return;
         /* At the end nobody knows whether he has his result: he may ask the successor. */
-        if (can_be_forgotten(entry) && !entry->awaited && !registered->registry->handing_over)
+        if (can_be_forgotten(entry) && !is_awaited(entry) && !registered->registry->handing_over)
                 let_go(registered->registry, entry);
         forget_oldest(registered->registry);
 }
@@ -195,7 +205,7 @@ void registry_published(struct registered *registered) {
 
         entry->published = true;
         /* A result that somebody waits for must outlive us; as long as there is room for it. */
-        if (can_be_forgotten(entry) && !entry->awaited)
+        if (can_be_forgotten(entry) && !is_awaited(entry))
                 let_go(registry, entry);
         forget_oldest(registry);
 }
@@ -355,8 +365,7 @@ static int describe(struct registry *registry, const struct registration *regist
         entry->on_end = registration->on_end;
         entry->data = registration->data;
         entry->holds = registration->on_end ? 1 : 0;
-        entry->awaited = registration->adopted && registration->origin == ORIGIN_AGENT &&
-                         !journal_delivered(registration->adopted->journal);
+        entry->awaited = registration->adopted && registration->origin == ORIGIN_AGENT;
         if (registration->labels)
                 r = labels_copy(registration->labels, &registered->labels);
         if (!r && registry->options.config && !registration->adopted)

@@ -332,6 +332,21 @@ Test(registry_keeper, a_result_is_kept_until_it_is_delivered) {
         cr_assert(journal_delivered(registered->session->journal));
 }
 
+Test(registry_keeper, nobody_comes_for_the_result_of_a_launcher_that_was_killed) {
+        struct registered *registered;
+        int listener, go;
+        pid_t pid = start(1, &listener, &go), launcher = fork();
+
+        if (launcher == 0)
+                _exit(0);
+        exit_status(launcher);
+        cr_assert_eq(add(listener, 0, true, &registered), 0);
+        registered->pid = (uint32_t)launcher;
+        registry_unattend(registered);
+        run_to_the_end(registered, pid, go);
+        cr_assert_eq(n_kept, 0);
+}
+
 Test(registry_keeper, what_is_delivered_is_kept_until_it_is_published) {
         struct registered *registered;
         int listener, go;
@@ -346,20 +361,28 @@ Test(registry_keeper, what_is_delivered_is_kept_until_it_is_published) {
 struct left {
         enum origin origin;
         bool delivered;
+        bool dead;     /* who handed it over */
         unsigned kept; /* once it has ended, and all is published */
 };
 
 /* A predecessor was killed before it could let go of it. */
 Test(registry_keeper, of_a_predecessor_what_is_delivered_is_let_go) {
         static const struct left rows[] = {
-                { ORIGIN_AGENT, false, 1 },
-                { ORIGIN_AGENT, true, 0 },
-                { ORIGIN_OCI, false, 0 },
+                { ORIGIN_AGENT, false, false, 1 },
+                { ORIGIN_AGENT, true, false, 0 },
+                { ORIGIN_AGENT, false, true, 0 },
+                { ORIGIN_OCI, false, false, 0 },
         };
+        pid_t dead = fork();
+
+        if (dead == 0)
+                _exit(0);
+        exit_status(dead);
 
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
                 struct adopted adopted = { .number = 7 + i, .described = true, .mode = WIRE_MODE_RECORD };
                 struct registration registration = { .origin = rows[i].origin,
+                                                     .pid = (uint32_t)(rows[i].dead ? dead : getpid()),
                                                      .sink_fd = -1,
                                                      .adopted = &adopted };
                 struct registered *registered;
