@@ -27,13 +27,14 @@ if is_root && command -v runc >/dev/null; then
 fi
 configure() { # bundle
   mkdir -p "$1"/rootfs/{bin,dev,proc,work}
+  mkfifo "$1/rootfs/work/hold"
   cp "$programs/steady-static" "$1/rootfs/bin/steady"
   python3 -E - "$mark" "$contained_rounds" recording.json >"$1/config.json" <<'P'
 import json, sys
 mark, rounds, profile = sys.argv[1:]
 json.dump({
     "ociVersion": "1.0.2",
-    "process": {"terminal": False, "user": {"uid": 0, "gid": 0}, "args": ["/bin/steady", rounds], "cwd": "/work",
+    "process": {"terminal": False, "user": {"uid": 0, "gid": 0}, "args": ["/bin/steady", rounds, "hold"], "cwd": "/work",
                 "env": ["CALLGATE_TEST_MARK=" + mark], "noNewPrivileges": True},
     "root": {"path": "rootfs", "readonly": False},
     "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"}],
@@ -43,6 +44,7 @@ P
 }
 begin_containers() { # batch
   local i
+  contained=()
   for i in $(seq "$containers_n"); do
     configure "$1-c$i"
     (limited runc --root "$work/runc" run --bundle "$1-c$i" "$mark-$1-c$i" </dev/null >"$1-c$i/out" 2>"$1-c$i/err"
@@ -53,12 +55,44 @@ begin_containers() { # batch
     until_true test -e "$1-c$i/rootfs/work/begun" || fail "$1-c$i does not begin" "$1-c$i/err" service.err
   done
 }
+# What the program of a container did, as its session counted it. Not what runc itself did between filter and execve:
+# how many calls the runtime of Go makes there, and how many its own signals take back before or after we receive them
+# (interrupted, gone), is decided by its scheduler. So the whole ledger cannot be compared, only that it balances and has
+# all that the rows have.
+counted() { # id of the container
+  python3 -B - "$live" "$work/control.sock" "$1" <<'P'
+import collections, sys, time
+sys.path.insert(0, sys.argv[1])
+from service_control import Control
+control = Control(sys.argv[2])
+found = control.sessions(**{"container-id": sys.argv[3]})
+print(len(found), "session")
+for one in found:
+    while not (session := control.call("session", one["session"]))["ended_ns"]:
+        time.sleep(0.02)
+    ledger, rows = session["ledger"], control.rows(one["session"])
+    balance = ledger["received"] - ledger["answered"] - ledger["gone"], ledger["recorded"] - sum(row["count"] for row in rows)
+    print("ledger", *balance, *(ledger[key] for key in ("pending", "dropped", "errors")))
+    calls = collections.Counter()
+    for row in rows:
+        if not row.get("runtime"):
+            calls[row["syscall_name"]] += row["count"]
+    print(*(f"{name} {n}" for name, n in sorted(calls.items())), sep="\n")
+P
+}
 check_containers() { # batch
   local i
+  # At the end they wait, so that the service which sees their end is the one that is asked what it counted.
+  for i in $(seq "$containers_n"); do
+    # shellcheck disable=SC2016
+    LIMIT=60 limited sh -c ': >"$1"' sh "$1-c$i/rootfs/work/hold" || fail "$1-c$i does not come to its end" "$1-c$i/err" service.err
+  done
   for i in $(seq "$containers_n"); do
     wait "${contained[i]}"
     same "$1-c$i: exit status of the container" 0 "$(cat "$1-c$i/rc")" "$1-c$i/err"
     same "$1-c$i: every call did what it does" "$contained_rounds rounds" "$(cat "$1-c$i/out")" "$1-c$i/err" service.err
+    counted "$mark-$1-c$i" >"$1-c$i.counted" 2>&1
+    [ "$1" = undisturbed ] || same_file "$1-c$i: every call counted once" undisturbed-c1.counted "$1-c$i.counted"
     [ "$n_failures" -gt 0 ] || rm -rf "${1:?}-c$i"
   done
 }
@@ -167,18 +201,23 @@ has "sessions were taken over" service.err "took over"
 contained_run() {
   local i
   for i in $(seq "$containers_n"); do
-    kill -0 "${contained[i]}" 2>/dev/null && return 0
+    kill -0 "${contained[i]}" 2>/dev/null && ! grep -q rounds "contained-c$i/out" && return 0
   done
   return 1
 }
 if [ "$containers_n" -gt 0 ]; then
   served
+  begin_containers undisturbed
+  check_containers undisturbed
+  has "an undisturbed ledger of a container balances" undisturbed-c1.counted "ledger 0 0 0 0 0"
+  same_file "containers that are not disturbed do the same" undisturbed-c1.counted "undisturbed-c$containers_n.counted"
   begin_containers contained
   n=0
-  while contained_run && [ "$n" -lt 30 ]; do
+  while contained_run && [ "$n" -lt 20 ]; do
     change_kill
     n=$((n + 1))
   done
+  served
   check_containers contained
   [ "$n" -ge 3 ] || fail "the containers were gone after $n kills" service.err
   echo "service_kills: $n times kill beside $containers_n containers"
@@ -193,7 +232,12 @@ until_true grep -q 'holds all' service.err || fail "no other keeper is started" 
 change_kill
 check "keeper-$batch"
 
+# ---- a second one ----
 served
+limited "$bin/callgated" --config service.yaml 2>err
+same "a second one: exit status" 125 $? err
+has "a second one is told" err "another callgated runs with the state folder"
+
 kill -INT "$service_pid"
 wait "$service_pid"
 same "the service ends" 0 $? service.err

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Makes the same calls over and over, by itself and in children, and checks what each of them does: whoever
- * supervises it may come and go, and nothing may be refused, done twice or not at all. */
+/*
+ * Makes the same calls over and over, by itself and in children, and checks what each of them does: whoever
+ * supervises it may come and go, and nothing may be refused, done twice or not at all.
+ *
+ *   steady [ROUNDS [FIFO]]     with FIFO, waits at the end until somebody opens it for writing
+ */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -77,5 +81,8 @@ int main(int argc, char **argv) {
                         children();
         }
         printf("%d rounds\n", round_nr);
+        fflush(stdout);
+        if (argc > 2)
+                close(open(argv[2], O_RDONLY | O_CLOEXEC));
         return 0;
 }
