@@ -96,10 +96,11 @@ int fd_send_message(int fd, const void *bytes, size_t n, const int *fds, size_t 
         return error_trace(fd_write_all(fd, (const char *)bytes + done, n - (size_t)done));
 }
 
-ssize_t fd_recv_message(int fd, void *bytes, size_t n, int *ret_fds, size_t max, size_t *ret_n_fds) {
+ssize_t fd_recv_all(int fd, void *bytes, size_t n, int ret_fds[FD_MESSAGE_MAX], size_t *ret_n_fds,
+                    bool *ret_cut) {
         union {
                 struct cmsghdr align;
-                char space[CMSG_SPACE(FDS_MAX * sizeof(int))];
+                char space[CMSG_SPACE(FD_MESSAGE_MAX * sizeof(int))];
         } control;
         struct iovec iov = { bytes, n };
         struct msghdr message = {
@@ -108,16 +109,16 @@ ssize_t fd_recv_message(int fd, void *bytes, size_t n, int *ret_fds, size_t max,
                 .msg_control = control.space,
                 .msg_controllen = sizeof(control.space),
         };
-        int fds[FDS_MAX];
-        size_t n_fds = 0;
         ssize_t done;
 
         *ret_n_fds = 0;
+        *ret_cut = false;
         do
                 done = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
         while (done < 0 && errno == EINTR);
         if (done < 0)
                 return errno == EAGAIN ? -EAGAIN : error_origin(-errno);
+        *ret_cut = message.msg_flags & MSG_CTRUNC;
         for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header;
              header = CMSG_NXTHDR(&message, header)) {
                 size_t n_here;
@@ -125,17 +126,22 @@ ssize_t fd_recv_message(int fd, void *bytes, size_t n, int *ret_fds, size_t max,
                 if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
                         continue;
                 n_here = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-                for (size_t i = 0; i < n_here; i++) {
-                        int received;
-
-                        memcpy(&received, CMSG_DATA(header) + i * sizeof(int), sizeof(int));
-                        if (n_fds < FDS_MAX)
-                                fds[n_fds++] = received;
-                        else
-                                fd_close(received);
-                }
+                if (n_here > FD_MESSAGE_MAX - *ret_n_fds)
+                        n_here = FD_MESSAGE_MAX - *ret_n_fds;
+                memcpy(ret_fds + *ret_n_fds, CMSG_DATA(header), n_here * sizeof(int));
+                *ret_n_fds += n_here;
         }
-        if ((message.msg_flags & MSG_CTRUNC) || n_fds > max) {
+        return done;
+}
+
+ssize_t fd_recv_message(int fd, void *bytes, size_t n, int *ret_fds, size_t max, size_t *ret_n_fds) {
+        int fds[FD_MESSAGE_MAX];
+        size_t n_fds;
+        bool cut;
+        ssize_t done = fd_recv_all(fd, bytes, n, fds, &n_fds, &cut);
+
+        *ret_n_fds = 0;
+        if (cut || n_fds > max) {
                 for (size_t i = 0; i < n_fds; i++)
                         fd_close(fds[i]);
                 return error_origin(-EPROTO);

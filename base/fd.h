@@ -3,9 +3,12 @@
 
 /* Descriptors: every one is close-on-exec from birth, starts at -1 and is owned by exactly one place. */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+#define FD_MESSAGE_MAX 253 /* descriptors of one message: SCM_MAX_FD of the kernel */
 
 /* Closes fd if it is one; returns -1, so that  fd = fd_close(fd). errno is kept. */
 int fd_close(int fd);
@@ -38,3 +41,6 @@ int fd_read_all(int fd, void *bytes, size_t n);
  */
 int fd_send_message(int fd, const void *bytes, size_t n, const int *fds, size_t n_fds);
 ssize_t fd_recv_message(int fd, void *bytes, size_t n, int *ret_fds, size_t max, size_t *ret_n_fds);
+/* The same without closing any: all that came are the caller's. *ret_cut: there were more. */
+ssize_t fd_recv_all(int fd, void *bytes, size_t n, int ret_fds[FD_MESSAGE_MAX], size_t *ret_n_fds,
+                    bool *ret_cut);

@@ -113,18 +113,27 @@ int frame_reader_take_fd(struct frame_reader *reader, size_t index) {
         return index < reader->n_fds ? fd_take(&reader->fds[index]) : -1;
 }
 
+size_t frame_reader_take_rest(struct frame_reader *reader, int fds[WIRE_FDS_MAX + FD_MESSAGE_MAX]) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < reader->n_fds; i++)
+                if (reader->fds[i] >= 0)
+                        fds[n++] = fd_take(&reader->fds[i]);
+        return n;
+}
+
 /* One read of at most n bytes. 0 and *ret_n > 0, a FRAME_E_* or -errno. */
 static int receive(struct frame_reader *reader, int fd, void *bytes, size_t n, size_t *ret_n) {
-        size_t n_fds = 0;
+        size_t n_fds;
         ssize_t done;
+        bool cut;
 
         *ret_n = 0;
-        done = fd_recv_message(fd, bytes, n, reader->fds + reader->n_fds, WIRE_FDS_MAX - reader->n_fds,
-                               &n_fds);
+        done = fd_recv_all(fd, bytes, n, reader->fds + reader->n_fds, &n_fds, &cut);
         reader->n_fds += n_fds;
         if (done == -EAGAIN)
                 return FRAME_E_AGAIN;
-        if (done == -EPROTO)
+        if (cut || reader->n_fds > WIRE_FDS_MAX)
                 return FRAME_E_FDS;
         if (done == 0 || done == -ECONNRESET)
                 return reader->n_header > 0 ? FRAME_E_TRUNCATED : FRAME_E_END;

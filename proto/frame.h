@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/buf.h"
+#include "base/fd.h"
 #include "callgate/wire.h"
 
 #define FRAME_HEADER 4
@@ -44,7 +45,7 @@ struct frame_reader {
         size_t n_header;
         size_t length;      /* of the payload, once the header is complete */
         struct buf payload; /* complete after frame_reader_next() gave FRAME_OK; valid until the next call */
-        int fds[WIRE_FDS_MAX];
+        int fds[WIRE_FDS_MAX + FD_MESSAGE_MAX]; /* also those that were too many */
         size_t n_fds;
         int outcome; /* a failed reader stays failed */
 };
@@ -57,6 +58,9 @@ void frame_reader_deinit(struct frame_reader *reader); /* closes descriptors tha
 int frame_reader_next(struct frame_reader *reader, int fd);
 /* Hands over descriptor number index of the complete frame, or -1. */
 int frame_reader_take_fd(struct frame_reader *reader, size_t index);
+/* All that nobody took, of a complete or a broken frame; before the next call, which closes them. Their
+ * number. */
+size_t frame_reader_take_rest(struct frame_reader *reader, int fds[WIRE_FDS_MAX + FD_MESSAGE_MAX]);
 
 /* Blocking, one frame: payload is emptied first. Descriptors are the caller's; more than max is FRAME_E_FDS.
  */

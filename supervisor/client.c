@@ -74,6 +74,23 @@ static void client_let_go(struct client *client) {
                 registry_unattend(registered);
 }
 
+static void client_dispose(struct client *client, const int *fds, size_t n_fds) {
+        if (client->options.dispose)
+                client->options.dispose(client->options.data, fds, n_fds);
+        else
+                for (size_t i = 0; i < n_fds; i++)
+                        fd_close(fds[i]);
+}
+
+/* What came with a frame and nobody took. */
+static void client_dispose_rest(struct client *client) {
+        int fds[WIRE_FDS_MAX + FD_MESSAGE_MAX];
+        size_t n = frame_reader_take_rest(&client->reader, fds);
+
+        if (n > 0)
+                client_dispose(client, fds, n);
+}
+
 static void client_free(struct client *client) {
         void (*on_closed)(void *data) = client->options.on_closed;
         void *data = client->options.data;
@@ -87,6 +104,7 @@ static void client_free(struct client *client) {
         policing_free(client->wanted.policing);
         client_let_go(client);
         policed_free(client->policed);
+        client_dispose_rest(client);
         frame_reader_deinit(&client->reader);
         buf_deinit(&client->outgoing);
         filter_deinit(&client->filter);
@@ -383,12 +401,9 @@ static int on_listener(struct client *client) {
                 r = labels_set(&labels, "command", client->label);
         if (!r)
                 r = registry_add(client->options.registry, &registration, &client->registered);
-        else {
-                fd_close(registration.listener_fd);
-                fd_close(registration.sink_fd);
-        }
         labels_deinit(&labels);
         if (r) {
+                client_dispose(client, (const int[]){ registration.listener_fd, registration.sink_fd }, 2);
                 client_refuse(client, r < 0 ? -r : EACCES, refusal_text(r));
                 return 0;
         }
@@ -484,6 +499,7 @@ static void on_socket(uv_poll_t *poll, int status, int events) {
         if (status < 0 || (events & UV_READABLE)) {
                 while ((r = frame_reader_next(&client->reader, client->fd)) == FRAME_OK) {
                         r = client_handle(client);
+                        client_dispose_rest(client);
                         if (r || uv_is_closing((uv_handle_t *)poll))
                                 break;
                 }
@@ -491,6 +507,7 @@ static void on_socket(uv_poll_t *poll, int status, int events) {
                         r = 0;
                 if (r) {
                         /* The end, a broken frame or trouble of ours: this connection only. */
+                        client_dispose_rest(client);
                         client_hang_up(client);
                         client_update(client);
                         return;

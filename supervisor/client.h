@@ -19,6 +19,9 @@ struct client_options {
         struct registry *registry;
         bool private;        /* a supervisor of this client's own */
         struct client **all; /* a list that it is in as long as it is there; NULL: none */
+        /* Closes descriptors that the peer sent and nobody wants, where that may take its time; NULL: here
+         * and now. */
+        void (*dispose)(void *data, const int *fds, size_t n_fds);
         void (*on_closed)(void *data);
         void *data;
 };

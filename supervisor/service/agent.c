@@ -9,13 +9,17 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "supervisor/client.h"
+#include "supervisor/service/closer.h"
 #include "supervisor/service/log.h"
 #include "supervisor/service/sockets.h"
 
-/* A connection, counted for its user until it and its session are gone. */
+/* A connection, counted for its user until it, its session, and what it sent without being asked are gone.
+ */
 struct charge {
         struct agent *agent;
         uint32_t uid;
+        bool open;
+        unsigned n_closing; /* the closer's */
         struct charge *next;
 };
 
@@ -24,24 +28,59 @@ struct agent {
         int fd;
         uv_poll_t listening;
         struct charge *charges;
+        struct closer *closer;
         struct log_limiter turned_away;
-        bool closed; /* the listening socket is; the last charge frees */
+        bool closed; /* the listening socket is; the last connection frees */
 };
 
+/* What hangs in the closer is nothing to wait for any more. */
 static void agent_destroy(struct agent *agent) {
-        if (agent->closed && !agent->charges)
-                free(agent);
+        for (const struct charge *at = agent->charges; at; at = at->next)
+                if (at->open)
+                        return;
+        if (!agent->closed)
+                return;
+        closer_free(agent->closer);
+        for (struct charge *at = agent->charges, *next; at; at = next) {
+                next = at->next;
+                free(at);
+        }
+        free(agent);
 }
 
-static void on_client_closed(void *data) {
-        struct charge *charge = data, **link = &charge->agent->charges;
-        struct agent *agent = charge->agent;
+static void release(struct charge *charge) {
+        struct charge **link = &charge->agent->charges;
 
+        if (charge->open || charge->n_closing > 0)
+                return;
         while (*link != charge)
                 link = &(*link)->next;
         *link = charge->next;
         free(charge);
+}
+
+static void on_client_closed(void *data) {
+        struct charge *charge = data;
+        struct agent *agent = charge->agent;
+
+        charge->open = false;
+        release(charge);
         agent_destroy(agent);
+}
+
+static void dispose(void *data, const int *fds, size_t n_fds) {
+        struct charge *charge = data;
+
+        charge->n_closing +=
+                closer_dispose(charge->agent->closer, charge->agent->options.kernel, fds, n_fds, charge);
+}
+
+/* Never the last of an agent that is to go: that one is destroyed with its last connection. */
+static void on_disposed(void *data) {
+        struct charge *charge = data;
+
+        charge->n_closing--;
+        release(charge);
 }
 
 /* Sessions have limits of their own; these are for connections, each of which may become one. */
@@ -63,6 +102,7 @@ static void welcome(struct agent *agent, int fd, uint32_t uid) {
                 .loop = agent->options.loop,
                 .registry = agent->options.registry,
                 .all = agent->options.clients,
+                .dispose = dispose,
                 .on_closed = on_client_closed,
                 .data = charge,
         };
@@ -71,7 +111,7 @@ static void welcome(struct agent *agent, int fd, uint32_t uid) {
                 fd_close(fd);
                 return;
         }
-        *charge = (struct charge){ .agent = agent, .uid = uid, .next = agent->charges };
+        *charge = (struct charge){ .agent = agent, .uid = uid, .open = true, .next = agent->charges };
         agent->charges = charge;
         if (client_new(&options, fd) != 0)
                 on_client_closed(charge);
@@ -120,7 +160,7 @@ struct agent *agent_free(struct agent *agent) {
 
 int agent_new(const struct agent_options *options, int listening_fd, struct agent **ret) {
         struct agent *agent = calloc(1, sizeof(*agent));
-        int r = agent ? 0 : -ENOMEM;
+        int r = agent ? closer_new(options->loop, on_disposed, &agent->closer) : -ENOMEM;
 
         if (!r) {
                 agent->options = *options;
@@ -130,8 +170,10 @@ int agent_new(const struct agent_options *options, int listening_fd, struct agen
         }
         if (r) {
                 fd_close(listening_fd);
+                if (agent)
+                        closer_free(agent->closer);
                 free(agent);
-                return error_origin(r);
+                return error_trace(r);
         }
         uv_poll_start(&agent->listening, UV_READABLE, on_connection);
         *ret = agent;

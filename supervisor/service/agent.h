@@ -17,6 +17,7 @@ struct client;
 
 struct agent_options {
         uv_loop_t *loop;
+        const struct kernel *kernel;
         struct registry *registry;
         const struct config *config; /* borrowed until agent_configure() */
         struct client **clients;     /* a list of all connections: supervisor/client.h; NULL: none */

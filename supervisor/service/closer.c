@@ -120,6 +120,19 @@ int closer_add(struct closer *closer, const int *fds, size_t n_fds, void *data) 
         return error_trace(r);
 }
 
+bool closer_dispose(struct closer *closer, const struct kernel *kernel, const int *fds, size_t n_fds,
+                    void *data) {
+        int foreign[CLOSER_FDS_MAX];
+        size_t n = 0;
+
+        for (size_t i = 0; i < n_fds; i++)
+                if (fds[i] >= 0 && (n == CLOSER_FDS_MAX || kernel->is_listener(kernel->data, fds[i])))
+                        fd_close(fds[i]);
+                else if (fds[i] >= 0)
+                        foreign[n++] = fds[i];
+        return n > 0 && closer_add(closer, foreign, n, data) == 0;
+}
+
 static void on_async(uv_async_t *async) {
         struct closer *closer = async->data;
         struct job *done, *next;

@@ -7,8 +7,13 @@
  * charged until they are closed.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <uv.h>
+
+#include "supervisor/kernel.h"
+
+#define CLOSER_FDS_MAX 512 /* at a time; more are closed here and now */
 
 struct closer;
 
@@ -18,3 +23,7 @@ int closer_new(uv_loop_t *loop, void (*on_closed)(void *data), struct closer **r
 struct closer *closer_free(struct closer *closer);
 /* Eats fds. 0; or -errno: then they were closed here and now. */
 int closer_add(struct closer *closer, const int *fds, size_t n_fds, void *data);
+/* The same for whatever came (-1: nothing), but listeners are closed at once: tasks wait for it. True:
+ * on_closed() will be called. */
+bool closer_dispose(struct closer *closer, const struct kernel *kernel, const int *fds, size_t n_fds,
+                    void *data);

@@ -31,16 +31,14 @@ static int add_labels(struct policing *policing, const struct labels *labels) {
 }
 
 /* Where somebody could take the session over, its journal is in memory that can be handed to him. */
-static int begin_session(const struct registry_options *options, const struct registration *registration,
+static int begin_session(const struct registry_options *options, struct registration *registration,
                          struct session_options *wanted, struct session **ret) {
         int r = options->keeper ? journal_new(true, &wanted->journal) : 0;
 
-        if (r) {
-                fd_close(registration->listener_fd);
-                fd_close(registration->sink_fd);
+        if (r)
                 return error_trace(r);
-        }
-        r = session_new(options->kernel, registration->listener_fd, registration->sink_fd, wanted, ret);
+        r = session_new(options->kernel, fd_take(&registration->listener_fd),
+                        fd_take(&registration->sink_fd), wanted, ret);
         if (r)
                 journal_free(wanted->journal);
         return error_trace(r);
@@ -111,7 +109,7 @@ static void note(struct registered *registered, struct assignment *assignment) {
 static struct log_limiter refusals; /* the loop's thread only */
 
 /* A policy that cannot be put in force must not let through what it would refuse. */
-static int begin_assigned(const struct registry_options *options, const struct registration *registration,
+static int begin_assigned(const struct registry_options *options, struct registration *registration,
                           struct registered *registered) {
         struct assignment assignment = { 0 };
         struct session_options wanted;
@@ -128,8 +126,6 @@ static int begin_assigned(const struct registry_options *options, const struct r
                 r = options_of(options->config, registered, &assignment, &wanted, assignment.problem,
                                sizeof(assignment.problem));
         if (r) {
-                fd_close(registration->listener_fd);
-                fd_close(registration->sink_fd);
                 assignment_deinit(&assignment);
                 return r == POLICY_E_INVALID ? REGISTRY_E_REFUSED : error_trace(r);
         }
@@ -175,7 +171,7 @@ static void take_text(char **to, char **from) {
         *from = NULL;
 }
 
-static int begin_adopted(const struct registry_options *options, const struct registration *registration,
+static int begin_adopted(const struct registry_options *options, struct registration *registration,
                          struct registered *registered) {
         struct adopted *adopted = registration->adopted;
         int r = adopted->described ? 0 : assign_anew(options->config, adopted);
@@ -193,11 +189,10 @@ static int begin_adopted(const struct registry_options *options, const struct re
 
         if (!r && adopted->mode == WIRE_MODE_POLICY)
                 r = police_again(adopted, &wanted.policing);
-        if (r) {
-                fd_close(registration->listener_fd);
+        if (r)
                 return error_trace(r);
-        }
-        r = session_adopt(options->kernel, registration->listener_fd, &wanted, &registered->session);
+        r = session_adopt(options->kernel, fd_take(&registration->listener_fd), &wanted,
+                          &registered->session);
         if (r) {
                 policing_free(wanted.policing);
                 return error_trace(r);
@@ -222,7 +217,7 @@ static int begin_adopted(const struct registry_options *options, const struct re
         return 0;
 }
 
-int enact_begin(const struct registry_options *options, const struct registration *registration,
+int enact_begin(const struct registry_options *options, struct registration *registration,
                 struct registered *registered) {
         struct session_options wanted;
 
@@ -230,11 +225,8 @@ int enact_begin(const struct registry_options *options, const struct registratio
                 return error_trace(begin_adopted(options, registration, registered));
         if (!registration->options)
                 return error_trace(begin_assigned(options, registration, registered));
-        if (options->config && config_refuses(options->config, &registered->labels, registered->uid)) {
-                fd_close(registration->listener_fd);
-                fd_close(registration->sink_fd);
+        if (options->config && config_refuses(options->config, &registered->labels, registered->uid))
                 return REGISTRY_E_REFUSED;
-        }
         wanted = *registration->options;
         wanted.calls_in_flight = calls_in_flight(options->config);
         registered->mode = wanted.mode;

@@ -11,9 +11,9 @@
 
 struct keeper;
 
-/* Makes registered->session and fills in mode, rule, profile, problem. Eats the registration's descriptors,
- * also on failure. 0, REGISTRY_E_REFUSED, or -errno. */
-int enact_begin(const struct registry_options *options, const struct registration *registration,
+/* Makes registered->session and fills in mode, rule, profile, problem. Takes the registration's descriptors
+ * as registry_add() does. 0, REGISTRY_E_REFUSED, or -errno. */
+int enact_begin(const struct registry_options *options, struct registration *registration,
                 struct registered *registered);
 
 /* Another assignment for a living session; takes what it owns. 0 or -errno: then all is as before. */

@@ -22,7 +22,6 @@
 #define READS            4           /* in one turn */
 #define UNFINISHED_BYTES (64u << 20) /* of all messages not yet whole; the longest goes first */
 #define KEPT_NAME_MAX    32
-#define FDS_OF_A_MESSAGE 253 /* SCM_MAX_FD: more the kernel does not carry */
 
 /* ---- end ---- */
 
@@ -55,19 +54,9 @@ void connection_on_closed(void *data) {
         connection_release(connection);
 }
 
-/* A listener is closed at once; what else a stranger may send is closed where that may take its time. */
 static void dispose(struct connection *connection, const int *fds, size_t n_fds) {
-        const struct kernel *kernel = connection->oci->options.kernel;
-        int foreign[FDS_OF_A_MESSAGE];
-        size_t n = 0;
-
-        for (size_t i = 0; i < n_fds; i++)
-                if (fds[i] >= 0 && kernel->is_listener(kernel->data, fds[i]))
-                        fd_close(fds[i]);
-                else if (fds[i] >= 0)
-                        foreign[n++] = fds[i];
-        if (n > 0 && closer_add(connection->oci->closer, foreign, n, connection) == 0)
-                connection->n_closing++;
+        connection->n_closing += closer_dispose(connection->oci->closer, connection->oci->options.kernel,
+                                                fds, n_fds, connection);
 }
 
 /* ---- for a successor ---- */
@@ -156,6 +145,7 @@ static void begin_session(struct connection *connection, struct oci_state *state
         if (!r) {
                 registration.listener_fd = fd_take(&connection->fds[state->listener]);
                 r = registry_add(connection->oci->options.registry, &registration, &registered);
+                connection->fds[state->listener] = registration.listener_fd;
         }
         if (r == REGISTRY_E_LIMIT)
                 connection_end_broken(connection, "too many sessions");
@@ -231,7 +221,7 @@ static void take_bytes(struct connection *connection, const char *bytes, size_t 
 }
 
 /* Descriptors of one recvmsg; room for all that the kernel would carry. Their number. */
-static size_t received_fds(struct msghdr *message, int fds[FDS_OF_A_MESSAGE]) {
+static size_t received_fds(struct msghdr *message, int fds[FD_MESSAGE_MAX]) {
         size_t n_fds = 0;
 
         for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header;
@@ -241,8 +231,8 @@ static size_t received_fds(struct msghdr *message, int fds[FDS_OF_A_MESSAGE]) {
                 if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
                         continue;
                 n = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-                if (n > FDS_OF_A_MESSAGE - n_fds)
-                        n = FDS_OF_A_MESSAGE - n_fds;
+                if (n > FD_MESSAGE_MAX - n_fds)
+                        n = FD_MESSAGE_MAX - n_fds;
                 memcpy(fds + n_fds, CMSG_DATA(header), n * sizeof(int));
                 n_fds += n;
         }
@@ -250,7 +240,7 @@ static size_t received_fds(struct msghdr *message, int fds[FDS_OF_A_MESSAGE]) {
 }
 
 static int keep_fds(struct connection *connection, struct msghdr *message) {
-        int fds[FDS_OF_A_MESSAGE];
+        int fds[FD_MESSAGE_MAX];
         size_t n = received_fds(message, fds);
 
         if (n == 0 && !(message->msg_flags & MSG_CTRUNC))
@@ -269,7 +259,7 @@ static int keep_fds(struct connection *connection, struct msghdr *message) {
 static ssize_t receive(struct connection *connection) {
         union {
                 struct cmsghdr align;
-                char space[CMSG_SPACE(FDS_OF_A_MESSAGE * sizeof(int))];
+                char space[CMSG_SPACE(FD_MESSAGE_MAX * sizeof(int))];
         } control;
         struct iovec iov = { connection->oci->buffer, OCI_READ_BYTES };
         struct msghdr message = {

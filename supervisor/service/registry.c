@@ -443,30 +443,20 @@ static void note_refused(struct registry *registry, int r) {
         pthread_mutex_unlock(&registry->lock);
 }
 
-int registry_add(struct registry *registry, const struct registration *registration,
-                 struct registered **ret) {
+int registry_add(struct registry *registry, struct registration *registration, struct registered **ret) {
         struct entry *entry;
         int r = admit(registry, registration);
 
         if (r) {
-                fd_close(registration->listener_fd);
-                fd_close(registration->sink_fd);
                 note_refused(registry, r);
                 return r;
         }
         entry = calloc(1, sizeof(*entry));
         r = entry ? describe(registry, registration, entry) : error_origin(-ENOMEM);
-        if (r) {
-                fd_close(registration->listener_fd);
-                fd_close(registration->sink_fd);
-        } else {
-                r = registration->adopted ? 0 : numbers_next(&registry->numbers, &entry->registered.number);
-                if (r) {
-                        fd_close(registration->listener_fd);
-                        fd_close(registration->sink_fd);
-                } else
-                        r = enact_begin(&registry->options, registration, &entry->registered);
-        }
+        if (!r && !registration->adopted)
+                r = numbers_next(&registry->numbers, &entry->registered.number);
+        if (!r)
+                r = enact_begin(&registry->options, registration, &entry->registered);
         if (r) {
                 if (entry)
                         entry_free(entry);

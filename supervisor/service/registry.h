@@ -89,8 +89,10 @@ struct registry *registry_free(struct registry *registry);
 
 struct registration {
         enum origin origin;
-        int listener_fd; /* eaten, also on failure */
-        int sink_fd;     /* eaten; -1: none; a launcher's own event stream */
+        /* Taken, and -1 then, where a session comes of them; else they stay with whoever brought them, who
+         * knows how to close what a stranger sent (closer.h). */
+        int listener_fd;
+        int sink_fd; /* -1: none; a launcher's own event stream */
         uint32_t uid, pid;
         const struct labels *labels; /* copied */
         const char *metadata;        /* copied; NULL: none */
@@ -104,8 +106,7 @@ struct registration {
 };
 
 /* Receives calls from here on. 0 with *ret, REGISTRY_E_*, or -errno. */
-int registry_add(struct registry *registry, const struct registration *registration,
-                 struct registered **ret);
+int registry_add(struct registry *registry, struct registration *registration, struct registered **ret);
 
 /* While held, an ended session stays readable. Whoever gave on_end holds it from the beginning. */
 void registry_hold(struct registered *registered);

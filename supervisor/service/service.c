@@ -322,6 +322,7 @@ static bool may_control(void *data, uint32_t uid, uint32_t gid, int fd) {
 static int open_agent(struct service *service) {
         const struct agent_options options = {
                 .loop = &service->loop,
+                .kernel = &service->kernel,
                 .registry = service->registry,
                 .config = service->config,
                 .clients = &service->clients,
@@ -440,6 +441,7 @@ static int take_session(struct service *service, struct kept *kept) {
                 registration.labels = &adopted.labels;
                 registration.metadata = adopted.metadata;
                 r = registry_add(service->registry, &registration, &registered);
+                fd_close(registration.listener_fd);
                 adopted_deinit(&adopted);
         }
         if (r) {

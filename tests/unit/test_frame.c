@@ -195,6 +195,51 @@ Test(frame, a_flood_of_descriptors_leaves_none_open) {
         fd_close(null);
 }
 
+/* What nobody wants may be closed by whoever knows how: of a whole frame, of half a one, and of too many. */
+Test(frame, the_rest_of_the_descriptors_can_be_taken) {
+        static const struct {
+                const char *bytes;
+                size_t n_bytes, n_fds;
+                int outcome;
+        } rows[] = {
+                { "\1\0\0\0x", 5, 3, FRAME_OK },
+                { "\2\0\0\0x", 5, 2, FRAME_E_AGAIN },
+                { "\1\0\0\0x", 5, WIRE_FDS_MAX + 1, FRAME_E_FDS },
+                { "\1\0\0\0x", 5, 16, FRAME_E_FDS },
+                { "\0\0\0\0", 4, 1, FRAME_E_LENGTH },
+        };
+        int null = open("/dev/null", O_RDWR | O_CLOEXEC), fds[16], rest[WIRE_FDS_MAX + FD_MESSAGE_MAX];
+        size_t n;
+
+        for (size_t i = 0; i < 16; i++)
+                fds[i] = null;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                int row_pair[2], taken = -1;
+
+                cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, row_pair),
+                             0);
+                frame_reader_deinit(&reader);
+                frame_reader_init(&reader);
+                n = n_open();
+                cr_assert_eq(
+                        fd_send_message(row_pair[0], rows[i].bytes, rows[i].n_bytes, fds, rows[i].n_fds), 0);
+                cr_assert_eq(frame_reader_next(&reader, row_pair[1]), rows[i].outcome, "row %zu", i);
+                if (rows[i].outcome == FRAME_OK)
+                        taken = frame_reader_take_fd(&reader, 1);
+                cr_expect_eq(frame_reader_take_rest(&reader, rest), rows[i].n_fds - (taken >= 0), "row %zu",
+                             i);
+                cr_expect_eq(frame_reader_take_rest(&reader, rest + rows[i].n_fds), 0);
+                cr_expect_eq(n_open(), n + rows[i].n_fds, "nothing is closed");
+                for (size_t k = 0; k < rows[i].n_fds - (taken >= 0); k++)
+                        fd_close(rest[k]);
+                fd_close(taken);
+                cr_expect_eq(n_open(), n, "row %zu: each is there once", i);
+                fd_close(row_pair[0]);
+                fd_close(row_pair[1]);
+        }
+        fd_close(null);
+}
+
 /* Some with the length, more with the payload: together too many. */
 Test(frame, descriptors_are_counted_over_the_whole_frame) {
         int null = open("/dev/null", O_RDWR | O_CLOEXEC), fds[WIRE_FDS_MAX];

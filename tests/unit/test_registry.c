@@ -122,8 +122,12 @@ static int add(int listener, uint32_t uid, bool attended, struct registered **re
                 .options = &options,
                 .on_end = attended ? on_end : NULL,
         };
+        int r;
 
-        return registry_add(registry, &registration, ret);
+        r = registry_add(registry, &registration, ret);
+        cr_expect_eq(registration.listener_fd < 0, r == 0, "taken with success alone");
+        fd_close(registration.listener_fd);
+        return r;
 }
 
 static int exit_status(pid_t pid) {
