@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,7 +22,8 @@
 #include "proto/codec.h"
 #include "proto/event_codec.h"
 
-#define WINDOW (4u * EVENT_FILE_RECORD_MAX)
+#define WINDOW    (4u * EVENT_FILE_RECORD_MAX)
+#define TEXT_COST 24 /* what malloc(3) takes beside a short text */
 
 struct event_file {
         int fd;
@@ -33,9 +35,9 @@ struct event_file {
         char label[EVENT_FILE_LABEL_MAX + 1];
         struct ledger ledger;
 
-        /* Those that have not ended, by number. */
-        struct event_source *sources; /* owned */
-        size_t n_sources, size_sources, source_bytes;
+        /* Those that have not ended, by number: a tree of tsearch(3), whose depth no file can choose. */
+        void *sources; /* owned, with its struct event_source */
+        size_t n_sources, source_bytes;
         uint64_t n_forgotten;
         event_file_on_source on_source;
         void *data;
@@ -88,64 +90,59 @@ static void header_get(struct event_file *file, struct codec_reader *reader, siz
                 codec_skip(reader);
 }
 
-/* Place of the source, or where it would be. */
-static size_t source_position(const struct event_file *file, uint64_t number, bool *ret_found) {
-        size_t low = 0, high = file->n_sources;
+static int compare_sources(const void *a, const void *b) {
+        const struct event_source *one = a, *other = b;
 
-        while (low < high) {
-                size_t middle = low + (high - low) / 2;
+        return one->number < other->number ? -1 : one->number > other->number;
+}
 
-                if (file->sources[middle].number < number)
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-        *ret_found = low < file->n_sources && file->sources[low].number == number;
-        return low;
+static struct event_source *source_find(const struct event_file *file, uint64_t number) {
+        const struct event_source key = { .number = number };
+        struct event_source *const *found = tfind(&key, &file->sources, compare_sources);
+
+        return found ? *found : NULL;
 }
 
 static size_t source_bytes(const struct event_source *source) {
-        return sizeof(*source) + source->labels.bytes + source->labels.size * sizeof(struct label);
+        return sizeof(*source) + source->labels.bytes + source->labels.size * sizeof(struct label) +
+               source->labels.n * 2 * TEXT_COST;
 }
 
-static void source_forget(struct event_file *file, size_t position) {
-        file->source_bytes -= source_bytes(file->sources + position);
-        event_source_deinit(file->sources + position);
+static void source_free(void *source) {
+        event_source_deinit(source);
+        free(source);
+}
+
+static void source_forget(struct event_file *file, struct event_source *source) {
+        tdelete(source, &file->sources, compare_sources);
+        file->source_bytes -= source_bytes(source);
         file->n_sources--;
-        memmove(file->sources + position, file->sources + position + 1,
-                (file->n_sources - position) * sizeof(*file->sources));
+        source_free(source);
 }
 
 /* Eats what *source owns. */
 static int source_remember(struct event_file *file, struct event_source *source) {
-        size_t bytes = source_bytes(source), position;
-        bool found;
+        size_t bytes = source_bytes(source);
+        struct event_source *kept = source_find(file, source->number);
 
         if (file->on_source)
                 file->on_source(file->data, source, NULL);
-        position = source_position(file, source->number, &found);
-        if (found)
-                source_forget(file, position);
+        if (kept)
+                source_forget(file, kept);
         if (file->n_sources == EVENT_FILE_SOURCES_MAX ||
             file->source_bytes + bytes > EVENT_FILE_SOURCES_BYTES) {
                 file->n_forgotten++;
                 event_source_deinit(source);
                 return 0;
         }
-        if (file->n_sources == file->size_sources) {
-                size_t size = file->size_sources ? file->size_sources * 2 : 16;
-                struct event_source *sources = reallocarray(file->sources, size, sizeof(*sources));
-
-                if (!sources) {
-                        event_source_deinit(source);
-                        return error_origin(-ENOMEM);
-                }
-                file->sources = sources;
-                file->size_sources = size;
+        kept = malloc(sizeof(*kept));
+        if (kept)
+                *kept = *source;
+        if (!kept || !tsearch(kept, &file->sources, compare_sources)) {
+                event_source_deinit(source);
+                free(kept);
+                return error_origin(-ENOMEM);
         }
-        memmove(file->sources + position + 1, file->sources + position,
-                (file->n_sources - position) * sizeof(*file->sources));
-        file->sources[position] = *source;
         file->n_sources++;
         file->source_bytes += bytes;
         return 0;
@@ -163,10 +160,9 @@ static int source_get(struct event_file *file, struct codec_reader *reader) {
 }
 
 static void ended_get(struct event_file *file, struct codec_reader *reader) {
-        size_t n = codec_get_array(reader), position;
-        struct event_source unknown = { .uid = UINT32_MAX };
+        struct event_source unknown = { .uid = UINT32_MAX }, *source;
+        size_t n = codec_get_array(reader);
         struct ledger ledger;
-        bool found;
 
         if (n < 2)
                 codec_fail(reader);
@@ -176,11 +172,11 @@ static void ended_get(struct event_file *file, struct codec_reader *reader) {
                 codec_skip(reader);
         if (reader->error)
                 return;
-        position = source_position(file, unknown.number, &found);
+        source = source_find(file, unknown.number);
         if (file->on_source)
-                file->on_source(file->data, found ? file->sources + position : &unknown, &ledger);
-        if (found)
-                source_forget(file, position);
+                file->on_source(file->data, source ? source : &unknown, &ledger);
+        if (source)
+                source_forget(file, source);
 }
 
 /* One record out of the window. *ret_kind is its kind, or -1 for one of a later version. */
@@ -275,9 +271,7 @@ int event_file_open(int fd, struct event_file **ret) {
 struct event_file *event_file_close(struct event_file *file) {
         if (!file)
                 return NULL;
-        for (size_t i = 0; i < file->n_sources; i++)
-                event_source_deinit(file->sources + i);
-        free(file->sources);
+        tdestroy(file->sources, source_free);
         fd_close(file->fd);
         free(file);
         return NULL;
@@ -322,10 +316,7 @@ const struct ledger *event_file_ledger(const struct event_file *file) {
 }
 
 const struct event_source *event_file_source(const struct event_file *file, uint64_t number) {
-        bool found;
-        size_t position = source_position(file, number, &found);
-
-        return found ? file->sources + position : NULL;
+        return source_find(file, number);
 }
 
 uint64_t event_file_sources_forgotten(const struct event_file *file) {
