@@ -3,7 +3,7 @@
 
 /*
  * A path taken component by component, where one openat2() cannot be asked: /proc/self would be ours, ".."
- * would leave the task's root, magic links of procfs lead out of any root. Used by view.c alone.
+ * would leave the task's root, magic links of procfs lead out of any root. Used by view.c and leap.c alone.
  */
 
 #include <stdbool.h>
