@@ -14,13 +14,11 @@
 #include <linux/audit.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 
 #include "base/error.h"
 #include "base/fd.h"
-#include "policy/simulate.h"
 #include "supervisor/decide.h"
 #include "supervisor/call.h"
 #include "supervisor/members.h"
@@ -28,64 +26,12 @@
 #include "supervisor/restart.h"
 #include "supervisor/session_parts.h"
 #include "supervisor/target.h"
-#include "supervisor/worker.h"
+#include "supervisor/verdicts.h"
 #include "syscalls/names.h"
 #include "syscalls/table.h"
 
 #define PR_SET_NAME_OPTION 15u
 #define REPAIR_NS          10000000000u /* how long after a gap handlers are looked at: 10 s */
-
-/* ---- verdict ---- */
-
-#define CACHED_NRS 512
-
-/* Verdicts that do not depend on arguments, of the native architecture. */
-struct verdict_cache {
-        uint32_t verdicts[CACHED_NRS];
-        uint8_t known[CACHED_NRS];
-};
-
-static uint32_t verdict_of(struct session *session, const struct seccomp_data *data) {
-        bool cacheable = data->arch == arch_native()->audit && (uint32_t)data->nr < CACHED_NRS;
-        struct verdict_cache *cache;
-        bool on_arguments = true;
-        uint32_t verdict;
-
-        if (session->filter.n == 0)
-                return SECCOMP_RET_USER_NOTIF;
-        if (!session->verdicts)
-                session->verdicts = calloc(1, sizeof(*session->verdicts));
-        cache = session->verdicts;
-        if (cache && cacheable && cache->known[data->nr])
-                return cache->verdicts[data->nr];
-        verdict = filter_simulate(&session->filter, data, &on_arguments);
-        if (cache && cacheable && !on_arguments) {
-                cache->verdicts[data->nr] = verdict;
-                cache->known[data->nr] = 1;
-        }
-        return verdict;
-}
-
-void session_forget_verdicts(struct session *session) {
-        if (session->verdicts)
-                memset(session->verdicts, 0, sizeof(*session->verdicts));
-}
-
-bool session_tracks_exec(const struct session *session) {
-        static const int numbers[] = { SYS_execve, SYS_execveat };
-
-        if (session->options.mode == WIRE_MODE_POLICY)
-                return true; /* agent/notify.h sees to it */
-        for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-                struct seccomp_data data = { .nr = numbers[i], .arch = arch_native()->audit };
-                uint32_t verdict = session->filter.n == 0 ? SECCOMP_RET_USER_NOTIF
-                                                          : filter_simulate(&session->filter, &data, NULL);
-
-                if (verdict == SECCOMP_RET_ALLOW || session->options.mode == WIRE_MODE_ENFORCE)
-                        return false;
-        }
-        return true;
-}
 
 /* ---- stages ---- */
 
@@ -207,11 +153,17 @@ static void call_repair(struct session *session, struct call *call) {
         }
 }
 
+void session_meet_call(struct session *session, struct call *call) {
+        call_account(session, call);
+        call_name_task(session, call);
+        call_repair(session, call);
+}
+
 static void call_decide(struct session *session, struct call *call) {
         struct seccomp_data data = call->notif.data;
 
         /* Unmasked arguments: the filter in the kernel saw them so too. */
-        call->event.verdict = verdict_of(session, &data);
+        call->event.verdict = verdicts_ask(&session->verdicts, &session->filter, &data);
         if (call->event.verdict == SECCOMP_RET_ALLOW)
                 call->event.flags |= EVENT_OBSERVED;
         if (decide(session->options.mode, &call->event) == DECIDE_E_KERNEL)
@@ -455,8 +407,7 @@ static void call_record(struct session *session, struct call *call) {
         session->n_in_flight--;
 }
 
-/* What is left once it is known what to answer. */
-static int call_finish(struct session *session, struct call *call) {
+int session_end_call(struct session *session, struct call *call) {
         struct tally_key key;
         int r;
 
@@ -483,136 +434,10 @@ static int call_finish(struct session *session, struct call *call) {
 
 /* From the moment a call is received it is answered, whatever happens to us. */
 static int call_settle(struct session *session, struct call *call) {
-        call_account(session, call);
-        call_name_task(session, call);
-        call_repair(session, call);
+        session_meet_call(session, call);
         call_decide(session, call);
         call->slot->flags = 0;
-        return error_trace(call_finish(session, call));
-}
-
-/* ---- under a policy ---- */
-
-/* The answer as the record has it. */
-static void call_note_answer(struct call *call) {
-        static const enum event_answer kinds[] = {
-                [ANSWER_NONE] = EVENT_ANSWER_CONTINUE, [ANSWER_CONTINUE] = EVENT_ANSWER_CONTINUE,
-                [ANSWER_ERRNO] = EVENT_ANSWER_ERRNO,   [ANSWER_VALUE] = EVENT_ANSWER_VALUE,
-                [ANSWER_FD] = EVENT_ANSWER_FD,         [ANSWER_FD_AT] = EVENT_ANSWER_VALUE,
-                [ANSWER_KILL] = EVENT_ANSWER_KILL,
-        };
-
-        call->event.answer = kinds[call->answer.kind];
-        call->event.value = call->answer.value;
-        if (call->verdict.rule)
-                call->event.verdict = SECCOMP_RET_USER_NOTIF;
-        else if (call->answer.kind == ANSWER_CONTINUE || call->event.verdict == SECCOMP_RET_ALLOW)
-                call->event.flags |= EVENT_OBSERVED;
-}
-
-/* Decides and carries out, without the lock: other calls of the session go on meanwhile. CALL_E_SLOW: it is
- * to be done again on a worker. */
-static int call_police(struct session *session, struct call *call) {
-        int r = policing_run(session->policing, call, call->event.verdict);
-
-        if (r == CALL_E_SLOW && !call->may_wait)
-                return r;
-        if (call->kicked && r == 0 && call->answer.kind == ANSWER_NONE)
-                r = CALL_E_GONE;
-        if (r != 0 && call->answer.kind == ANSWER_NONE) {
-                /* Should the task wait after all, it sees an interrupted call. */
-                if (r == CALL_E_GONE)
-                        answer_errno(call, EINTR);
-                else
-                        policing_answer_error(session->policing, call, r);
-        }
-        call_note_answer(call);
-        return r == CALL_E_GONE ? 0 : r;
-}
-
-/* Somebody else goes on with the session, and this call only ended for that: it is his. */
-static bool call_is_left(const struct session *session, const struct call *call) {
-        return atomic_load(&session->leaving) && call->kicked && call->sent == 0 &&
-               call->event.answer == EVENT_ANSWER_ERRNO && call->event.value == EINTR;
-}
-
-static int call_conclude(struct session *session, struct call *call, int r) {
-        if (call_is_left(session, call)) {
-                journal_turn(call->slot, JOURNAL_RECEIVING);
-                call_deinit(call);
-                return 0;
-        }
-        pthread_mutex_lock(&session->lock);
-        if (r)
-                call->n_errors++;
-        r = call_finish(session, call);
-        pthread_mutex_unlock(&session->lock);
-        call_deinit(call);
-        return error_trace(r);
-}
-
-void session_on_worker(struct call *call) {
-        struct session *session = call->session;
-
-        call->may_wait = true;
-        call_conclude(session, call, call_police(session, call));
-}
-
-/* What a predecessor was killed over: what can be said of it without doing it twice. False: it may be gone
- * through like any other. */
-static bool call_was_begun(struct session *session, struct call *call) {
-        const struct kernel *kernel = session->kernel;
-        bool twice = atomic_load(&call->slot->state) != JOURNAL_PERFORMING ||
-                     (call->slot->flags & JOURNAL_REPEATABLE);
-
-        if (kernel->confirm(kernel->data, session->listener_fd, call->notif.id) != 0)
-                answer_errno(call, EINTR); /* nobody hears it */
-        else if (call->slot->sent > 0)
-                answer_value(call, (int64_t)call->slot->sent);
-        else if (twice)
-                return false;
-        else {
-                snprintf(call->note, sizeof(call->note), "cut short: the supervisor died over it");
-                policing_answer_error(session->policing, call, -EIO);
-                call->n_errors++;
-        }
-        call_note_answer(call);
-        return true;
-}
-
-static int session_step_policed(struct session *session, struct call *call) {
-        struct seccomp_data data = call->notif.data;
-        int r;
-
-        members_see(session->members, call->tid);
-        pthread_mutex_lock(&session->lock);
-        call_account(session, call);
-        call_name_task(session, call);
-        call_repair(session, call);
-        call->event.verdict = verdict_of(session, &data);
-        pthread_mutex_unlock(&session->lock);
-        call->arch = arch_of_call(call->event.arch, call->event.nr);
-        call->name = call->arch ? syscall_name(call->arch, call->event.nr) : NULL;
-        memcpy(call->args, call->event.args, sizeof(call->args));
-        if (call->recovered && call_was_begun(session, call))
-                return error_trace(call_conclude(session, call, 0));
-        call->slot->flags = 0;
-        call->slot->sent = 0;
-        r = call_police(session, call);
-        if (r == CALL_E_SLOW) {
-                call->slot->sent = call->sent;
-                journal_turn(call->slot, JOURNAL_RECEIVING); /* but for that, nothing was done yet */
-                if (workers_add(session->workers, call) == 0)
-                        return 0;
-                /* What went already is the result, and not to be sent again. */
-                if (call->sent > 0)
-                        answer_value(call, (int64_t)call->sent);
-                else
-                        answer_errno(call, EAGAIN);
-                call_note_answer(call);
-                r = 0;
-        }
-        return error_trace(call_conclude(session, call, r));
+        return error_trace(session_end_call(session, call));
 }
 
 /* All that is left once the registers are known. */
@@ -646,7 +471,7 @@ static void answer_orphan(struct session *session, uint64_t id) {
         decide_on_error(session->options.mode, &call.event);
         if (atomic_load(&session->policed)) {
                 policing_answer_error(session->policing, &call, -EIO);
-                call_note_answer(&call);
+                session_note_answer(&call);
         }
         record.ledger.errors++;
         record.ledger.dropped++;

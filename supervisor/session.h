@@ -36,7 +36,7 @@ enum {
 struct members;
 struct policing;
 struct policy_rule;
-struct verdict_cache;
+struct verdicts;
 struct workers;
 
 #define SESSION_TROUBLE_MAX 512
@@ -86,12 +86,12 @@ struct session {
         struct buf stream;   /* records not yet taken */
         uint64_t stream_lost;
 
-        atomic_bool policed;            /* a policy decides; read once per call, without the lock */
-        struct policing *policing;      /* owned; NULL: there never was a policy. Once there, it stays */
-        struct members *members;        /* owned; with policing */
-        struct workers *workers;        /* owned; with policing */
-        bool finished;                  /* nobody steps any more */
-        struct verdict_cache *verdicts; /* owned; made at the first call, idle sessions stay small */
+        atomic_bool policed;       /* a policy decides; read once per call, without the lock */
+        struct policing *policing; /* owned; NULL: there never was a policy. Once there, it stays */
+        struct members *members;   /* owned; with policing */
+        struct workers *workers;   /* owned; with policing */
+        bool finished;             /* nobody steps any more */
+        struct verdicts *verdicts; /* owned; made at the first call, idle sessions stay small */
 };
 
 /* Eats listener_fd and sink_fd (-1: no event stream), also on failure. */

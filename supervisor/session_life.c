@@ -11,13 +11,33 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "policy/simulate.h"
 #include "supervisor/members.h"
 #include "supervisor/policing.h"
 #include "supervisor/session_parts.h"
+#include "supervisor/verdicts.h"
 #include "supervisor/worker.h"
+#include "syscalls/names.h"
+
+bool session_tracks_exec(const struct session *session) {
+        static const int numbers[] = { SYS_execve, SYS_execveat };
+
+        if (session->options.mode == WIRE_MODE_POLICY)
+                return true; /* agent/notify.h sees to it */
+        for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+                struct seccomp_data data = { .nr = numbers[i], .arch = arch_native()->audit };
+                uint32_t verdict = session->filter.n == 0 ? SECCOMP_RET_USER_NOTIF
+                                                          : filter_simulate(&session->filter, &data, NULL);
+
+                if (verdict == SECCOMP_RET_ALLOW || session->options.mode == WIRE_MODE_ENFORCE)
+                        return false;
+        }
+        return true;
+}
 
 /* What a session under a policy has besides. */
 static int session_equip(struct session *session, const struct session_options *options) {
@@ -287,7 +307,7 @@ int session_change(struct session *session, const struct session_options *option
 
                 session->filter = filter;
                 filter = old;
-                session_forget_verdicts(session);
+                verdicts_forget(session->verdicts);
                 session->options.mode = options->mode;
                 session->options.decode_all = options->decode_all;
                 session->options.runtime = options->runtime;
