@@ -27,7 +27,7 @@ rules:
 Y
 }
 policy contained-1 4242
-policy contained-2 4343
+policy contained-2 4444
 policy launched-1 4242
 echo given >given
 
@@ -115,15 +115,21 @@ run_service --replace
 served
 wait "$old"
 same "the old one ends" 0 $? service.err
-killed 2
 same "the session is the same, and its policy" "$contained" "$(session oci)" service.err
 same "that of the launcher" "$launched" "$(session agent)" service.err
-# By whoever controls the service: from then on this one is the session's.
+# The file of the configuration changes, and is read again; then whoever controls the service chooses another one, which
+# is the session's from then on.
+policy contained-1 4343
+limited "$callgate" reload --control "$work/control.sock" >out 2>&1
+same "reload: exit status" 0 $? out
+has "reload: changes the session" out "1 sessions changed"
+killed 2
 limited "$callgate" sessions "${contained%% *}" --mode policy --policy "$work/contained-2.yaml" --control "$work/control.sock" >out 2>&1
 same "another policy: exit status" 0 $? out
 contained=$(session oci)
 killed 4
 same "the session is the same, and its other policy" "$contained" "$(session oci)" service.err
+until_true grep -q "another policy: getppid 4444" contained.out || fail "the other policy is not in force" contained.out service.err
 well "at the end"
 
 # ---- what became of every call ----
@@ -132,8 +138,7 @@ for i in 0 1; do
   wait "${pids[i]}"
   same "${names[i]}: exit status" 0 $? "${names[i]}.out" "${names[i]}.err" service.err
 done
-has "contained: the other policy was seen" contained.out "4343"
-has "launched: the policy was its own" launched.out "4242"
+has "launched: the policy was its own" launched.out "getppid 4242"
 # The ledger and rows of a session against what the program says of itself: rounds, and calls cut short.
 accounts() { # session, output of the program
   run_python "$@" <<'P'
