@@ -80,12 +80,14 @@ for one in found:
     print(*(f"{name} {n}" for name, n in sorted(calls.items())), sep="\n")
 P
 }
+ended_rounds() { grep -q rounds "$1-c$2/out" || ! kill -0 "${contained[$2]}" 2>/dev/null; }
 check_containers() { # batch
   local i
   # At the end they wait, so that the service which sees their end is the one that is asked what it counted.
   for i in $(seq "$containers_n"); do
+    PATIENCE=200 until_true ended_rounds "$1" "$i" || fail "$1-c$i does not come to its end" "$1-c$i/err" service.err
     # shellcheck disable=SC2016
-    LIMIT=60 limited sh -c ': >"$1"' sh "$1-c$i/rootfs/work/hold" || fail "$1-c$i does not come to its end" "$1-c$i/err" service.err
+    LIMIT=30 limited sh -c ': >"$1"' sh "$1-c$i/rootfs/work/hold" || fail "$1-c$i does not wait at its end" "$1-c$i/err" service.err
   done
   for i in $(seq "$containers_n"); do
     wait "${contained[i]}"
