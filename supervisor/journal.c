@@ -281,12 +281,15 @@ static bool redo_row_is_well(const struct journal *journal) {
         const struct journal_header *header = journal->header;
         struct tally_row row;
 
-        if (header->redo_slot == 0 || header->redo_slot > JOURNAL_SLOTS || header->n_rows > TALLY_ROWS_MAX ||
-            header->redo_n_rows < header->n_rows || header->redo_n_rows > header->n_rows + 1 ||
-            header->redo_n_rows > TALLY_ROWS_MAX || header->redo_row > header->redo_n_rows)
+        if (header->redo_slot == 0 || header->redo_slot > JOURNAL_SLOTS ||
+            header->redo_n_rows > TALLY_ROWS_MAX || header->n_rows > header->redo_n_rows ||
+            header->redo_row > header->n_rows + 1)
+                return false;
+        /* The only one that can be new is the call's own. */
+        if (header->redo_n_rows != (header->redo_row > header->n_rows ? header->redo_row : header->n_rows))
                 return false;
         if (header->redo_row == 0)
-                return header->redo_n_rows == header->n_rows;
+                return true;
         row = journal->rows[header->redo_row - 1];
         if (header->redo_whole)
                 row.event = journal->scratch->event;
