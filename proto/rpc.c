@@ -79,13 +79,14 @@ int rpc_stream_next(struct rpc_stream *stream, struct rpc_message *ret) {
                                         [CODEC_E_INVALID] = RPC_E_INVALID,
                                         [CODEC_E_SHORT] = RPC_E_AGAIN,
                                         [CODEC_E_LONG] = RPC_E_LONG };
-        const char *bytes = stream->bytes.data + stream->taken;
+        const char *bytes;
         int r;
 
         if (stream->outcome)
                 return stream->outcome;
         if (stream->taken == stream->bytes.n)
                 return RPC_E_AGAIN;
+        bytes = stream->bytes.data + stream->taken;
         r = outcomes[codec_scan(&stream->scanner, bytes, stream->bytes.n - stream->taken, stream->limit)];
         if (r == RPC_E_AGAIN)
                 return r;

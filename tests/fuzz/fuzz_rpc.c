@@ -1,17 +1,46 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* A control connection of a stranger. The first byte says in what pieces the rest arrives; whatever they
- * are, the same messages come out. */
+/* A control connection of a stranger, seen from the service and from the
+ * commands that show what it says. The first byte says in what pieces the rest
+ * arrives; whatever they are, the same messages come out. */
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
+#include "cli/service.h"
 #include "proto/rpc.h"
 
 #define LIMIT 4096
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* Nothing that a terminal takes for more than text, except the ends of lines.
+ */
+static void check_text(const struct buf *text, bool lines) {
+        if (buf_error(text) || !utf8_valid(text->data, text->n))
+                abort();
+        for (size_t i = 0; i < text->n; i++)
+                if (((unsigned char)text->data[i] < 0x20 || text->data[i] == 0x7f) &&
+                    !(lines && text->data[i] == '\n'))
+                        abort();
+}
+
+/* What a command makes of an answer. */
+static void show(struct rpc_value result, struct rpc_value sentence) {
+        struct buf text = BUF_INIT(0);
+        struct ledger ledger;
+
+        service_json(&text, result);
+        check_text(&text, false);
+        buf_reset(&text);
+        service_put_lines(&text, sentence.bytes, sentence.n);
+        check_text(&text, true);
+        buf_deinit(&text);
+        service_get_ledger(result, &ledger);
+        free(service_text(result, "session"));
+}
 
 /* Bytes of all messages, and how the stream ended. */
 static size_t take(struct rpc_stream *stream, int *ret_outcome) {
@@ -30,6 +59,7 @@ static size_t take(struct rpc_stream *stream, int *ret_outcome) {
                         rpc_error_get(&message, &code, &sentence);
                         codec_reader_init(&reader, message.result.bytes, message.result.n);
                         rpc_get_fields(&reader, &field, 1, &unknown);
+                        show(message.result, sentence);
                 }
         }
         return n;
