@@ -20,6 +20,7 @@
 #include "supervisor/service/adopt.h"
 #include "supervisor/service/agent.h"
 #include "supervisor/service/config.h"
+#include "supervisor/service/gate.h"
 #include "supervisor/service/inheritance.h"
 #include "supervisor/service/keeper.h"
 #include "supervisor/service/log.h"
@@ -38,14 +39,6 @@
 #define OUTLETS_MS 2000 /* what peers of outlets are waited for at the end */
 
 #define OCI_MAX 16
-
-/* A runtimes' socket, as it was when it was opened: whom it lets in stays as it is until a restart. */
-struct gate {
-        struct service *service;
-        size_t number; /* in the configuration */
-        gid_t gid;
-        bool any_uid;
-};
 
 struct service {
         const struct service_options *options;
@@ -271,46 +264,6 @@ static int open_socket(struct service *service, const struct config_socket *sock
         return 0;
 }
 
-static bool may_hand_over(void *data, uint32_t uid, uint32_t gid, int fd) {
-        const struct gate *gate = data;
-        const struct config_socket socket = { .gid = gate->gid, .any_uid = gate->any_uid };
-
-        (void)uid;
-        (void)gid;
-        return sockets_may(&socket, fd, NULL, NULL);
-}
-
-static void name_connection(const struct gate *gate, const char *name, char ret[static KEEPER_NAME_MAX]) {
-        snprintf(ret, KEEPER_NAME_MAX, "connection-%zu-%s", gate->number, name);
-}
-
-static int keep_connection(void *data, const char *name, int fd) {
-        const struct gate *gate = data;
-        char kept[KEEPER_NAME_MAX];
-
-        if (!gate->service->keeper)
-                return -ENOTSUP;
-        name_connection(gate, name, kept);
-        return error_trace(keeper_put(gate->service->keeper, kept, &fd, 1));
-}
-
-static void drop_connection(void *data, const char *name) {
-        const struct gate *gate = data;
-        char kept[KEEPER_NAME_MAX];
-
-        name_connection(gate, name, kept);
-        keeper_drop(gate->service->keeper, kept);
-}
-
-static void adopt_connections(struct service *service, const struct gate *gate) {
-        char prefix[KEEPER_NAME_MAX];
-        int fd;
-
-        name_connection(gate, "", prefix);
-        while ((fd = inheritance_take_any(&service->inheritance, prefix)) >= 0)
-                oci_adopt(service->oci[gate->number - 1], fd);
-}
-
 static bool may_control(void *data, uint32_t uid, uint32_t gid, int fd) {
         struct service *service = data;
 
@@ -343,25 +296,23 @@ static int open_oci(struct service *service) {
                         .registry = service->registry,
                         .connections_max = service->config->limits.connections,
                         .connections_per_uid = service->config->limits.connections_per_uid,
-                        .may = may_hand_over,
-                        .keep = service->keeper ? keep_connection : NULL,
-                        .drop = drop_connection,
+                        .may = gate_may,
+                        .keep = service->keeper ? gate_keep : NULL,
+                        .drop = gate_drop,
                         .data = &service->gates[i],
                 };
                 char name[32];
                 int fd, r;
 
-                service->gates[i] = (struct gate){ .service = service,
-                                                   .number = i + 1,
-                                                   .gid = service->config->oci[i].gid,
-                                                   .any_uid = service->config->oci[i].any_uid };
+                service->gates[i] = gate_of(&service->config->oci[i], i + 1, service->keeper);
                 snprintf(name, sizeof(name), i ? "oci-%zu" : "oci", i + 1);
                 r = open_socket(service, &service->config->oci[i], name, &fd);
                 if (!r)
                         r = oci_new(&options, fd, &service->oci[i]);
                 if (r)
                         return error_trace(r);
-                adopt_connections(service, &service->gates[i]);
+                while ((fd = gate_inherit(&service->gates[i], &service->inheritance)) >= 0)
+                        oci_adopt(service->oci[i], fd);
         }
         return 0;
 }
