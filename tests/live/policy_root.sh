@@ -219,14 +219,14 @@ absent "a state that no rule keeps: is not made" stateless
 absent "a state that cannot be had runs nothing" ran
 echo nonsense >broken
 limited "$callgate" run -q --policy root.yaml --state "$work/broken" -- touch ran 2>err
-same "a broken state" 125 $? err
+same "a broken state" 2 $? err
 has "a broken state is said with its place" err "broken:1: not a state of pretended root"
 absent "a broken state runs nothing" ran
 limited "$callgate" run -q --policy root.yaml --state "$work/state" -- sh -c 'touch up; until [ -e down ]; do sleep 0.05; done' &
 runner=$!
 until_true test -e up || fail "the first with the state does not start"
 limited "$callgate" run -q --policy root.yaml --state "$work/state" -- touch ran 2>err
-same "a state in use" 125 $? err
+same "a state in use" 2 $? err
 has "a state in use is said" err "another session uses it"
 absent "a state in use runs nothing" ran
 touch down

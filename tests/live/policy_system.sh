@@ -233,7 +233,7 @@ rules:
 Y
 if ! is_root; then
   under allowed.yaml -- true >out 2>err
-  same "an ordinary user's policy that mounts is refused" 125 $?
+  same "an ordinary user's policy that mounts is refused" 2 $?
   has "and the reason is said" err "CAP_SYS_ADMIN"
 elif unshare -m true 2>/dev/null; then
   mkdir -p t2
