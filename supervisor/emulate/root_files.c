@@ -11,16 +11,23 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "base/error.h"
 
 #define BUCKETS_FIRST 256
 
-static size_t slot_of(const struct root_files *files, const struct root_file_key *key) {
-        uint64_t hash = key->ino ^ (uint64_t)key->dev_major << 52 ^ (uint64_t)key->dev_minor << 40;
+/* Each bit of the result depends on all of value (the last step of MurmurHash3). */
+static uint64_t mixed(uint64_t value) {
+        value = (value ^ value >> 33) * 0xff51afd7ed558ccdu;
+        value = (value ^ value >> 33) * 0xc4ceb9fe1a85ec53u;
+        return value ^ value >> 33;
+}
 
-        hash *= 0x9e3779b97f4a7c15u;
-        return (size_t)(hash >> 32) & (files->n_buckets - 1);
+static size_t slot_of(const struct root_files *files, const struct root_file_key *key) {
+        uint64_t device = (uint64_t)key->dev_major << 32 | key->dev_minor;
+
+        return (size_t)mixed(mixed(key->ino ^ files->seed) ^ device) & (files->n_buckets - 1);
 }
 
 static bool same_inode(const struct root_file_key *a, const struct root_file_key *b) {
@@ -92,6 +99,9 @@ static int grow(struct root_files *files) {
 
         if (!grown.buckets)
                 return error_origin(-ENOMEM);
+        if (!files->seed && getrandom(&files->seed, sizeof(files->seed), GRND_NONBLOCK) < 0)
+                files->seed = 1; /* early in the machine's life: just as right */
+        grown.seed = files->seed;
         for (size_t i = 0; i < files->n_buckets; i++)
                 while (files->buckets[i]) {
                         struct root_file *file = files->buckets[i], **slot;

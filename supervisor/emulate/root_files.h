@@ -47,6 +47,7 @@ struct root_file {
 struct root_files {
         struct root_file **buckets;
         size_t n_buckets, n, n_devices, xattr_bytes;
+        uint64_t seed; /* of the buckets: a state file may come from anybody */
 };
 #define ROOT_FILES_INIT ((struct root_files){ 0 })
 void root_files_deinit(struct root_files *files);
