@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "cli/report_rows.h"
 #include "proto/event_codec.h"
 #include "proto/event_text.h"
@@ -27,6 +28,7 @@ int report_new(const struct report_options *options, struct report **ret) {
         if (!report)
                 return error_origin(-ENOMEM);
         report->options = *options;
+        report->seed = hash_seed();
         *ret = report;
         return 0;
 }
@@ -92,17 +94,19 @@ static void key_of(const struct event *event, struct row_key *ret) {
                         ret->args[i] = event->args[i] & mask[i];
 }
 
-static size_t hash_of(const struct row_key *key) {
-        const unsigned char *bytes = (const unsigned char *)key;
-        uint64_t hash = UINT64_C(0xcbf29ce484222325);
+_Static_assert(sizeof(struct row_key) % sizeof(uint64_t) == 0, "hashed by words");
 
-        for (size_t i = 0; i < sizeof(*key); i++)
-                hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
-        return (size_t)(hash ^ hash >> 32);
+static size_t hash_of(const struct report *report, const struct row_key *key) {
+        uint64_t words[sizeof(*key) / sizeof(uint64_t)], hash = report->seed;
+
+        memcpy(words, key, sizeof(words));
+        for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+                hash = hash_mix(hash ^ words[i]);
+        return (size_t)hash;
 }
 
 static size_t slot_of(const struct report *report, const struct row_key *key) {
-        size_t at = hash_of(key) & (report->n_slots - 1);
+        size_t at = hash_of(report, key) & (report->n_slots - 1);
 
         for (; report->slots[at]; at = (at + 1) & (report->n_slots - 1)) {
                 struct row_key other;

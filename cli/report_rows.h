@@ -11,6 +11,7 @@ struct report {
         size_t n, size;
         uint32_t *slots; /* open addressing: index into rows + 1; valid until sorted */
         size_t n_slots;
+        uint64_t seed; /* of the slots */
         bool sorted;
         bool has_ledger;
         struct ledger ledger;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/hash.h"
 
 static const size_t texts[] = { offsetof(struct learn_place, node), offsetof(struct learn_place, namespace),
                                 offsetof(struct learn_place, pod), offsetof(struct learn_place, container) };
@@ -19,15 +20,15 @@ static const char *text_of(const struct learn_place *place, size_t i) {
         return text ? text : "";
 }
 
-static size_t hash_of(const struct learn_place *place) {
-        uint64_t hash = UINT64_C(0xcbf29ce484222325);
+static size_t hash_of(const struct places *places, const struct learn_place *place) {
+        uint64_t hash = places->seed;
 
         for (size_t i = 0; i < N_TEXTS; i++) {
                 for (const char *at = text_of(place, i); *at; at++)
-                        hash = (hash ^ (unsigned char)*at) * UINT64_C(0x100000001b3);
-                hash = (hash ^ 0xff) * UINT64_C(0x100000001b3); /* in no UTF-8: a border between texts */
+                        hash = hash_mix(hash ^ (unsigned char)*at);
+                hash = hash_mix(hash ^ 0xff); /* in no UTF-8: a border between texts */
         }
-        return (size_t)(hash ^ hash >> 32);
+        return (size_t)hash;
 }
 
 static bool same(const struct learn_place *one, const struct learn_place *other) {
@@ -38,7 +39,7 @@ static bool same(const struct learn_place *one, const struct learn_place *other)
 }
 
 void places_init(struct places *places) {
-        *places = (struct places){ .current = PLACES_NOWHERE };
+        *places = (struct places){ .current = PLACES_NOWHERE, .seed = hash_seed() };
 }
 
 static void place_deinit(struct place *place) {
@@ -59,7 +60,7 @@ void places_deinit(struct places *places) {
 }
 
 static size_t slot_of(const struct places *places, const struct learn_place *place) {
-        size_t at = hash_of(place) & (places->n_slots - 1);
+        size_t at = hash_of(places, place) & (places->n_slots - 1);
 
         while (places->slots[at] && !same(&places->items[places->slots[at] - 1].texts, place))
                 at = (at + 1) & (places->n_slots - 1);

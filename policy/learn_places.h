@@ -23,6 +23,7 @@ struct places {
         size_t n, size;
         uint32_t *slots; /* open addressing; number + 1 */
         size_t n_slots, bytes;
+        uint64_t seed;              /* of the slots */
         uint32_t n_nodes, n_places; /* n_places: without the nodes that stand for themselves only */
         uint32_t current;           /* where the next call is seen; PLACES_NOWHERE */
         bool full;                  /* there were more than are told apart */

@@ -11,23 +11,16 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "base/error.h"
+#include "base/hash.h"
 
 #define BUCKETS_FIRST 256
-
-/* Each bit of the result depends on all of value (the last step of MurmurHash3). */
-static uint64_t mixed(uint64_t value) {
-        value = (value ^ value >> 33) * 0xff51afd7ed558ccdu;
-        value = (value ^ value >> 33) * 0xc4ceb9fe1a85ec53u;
-        return value ^ value >> 33;
-}
 
 static size_t slot_of(const struct root_files *files, const struct root_file_key *key) {
         uint64_t device = (uint64_t)key->dev_major << 32 | key->dev_minor;
 
-        return (size_t)mixed(mixed(key->ino ^ files->seed) ^ device) & (files->n_buckets - 1);
+        return (size_t)hash_mix(hash_mix(key->ino ^ files->seed) ^ device) & (files->n_buckets - 1);
 }
 
 static bool same_inode(const struct root_file_key *a, const struct root_file_key *b) {
@@ -99,8 +92,8 @@ static int grow(struct root_files *files) {
 
         if (!grown.buckets)
                 return error_origin(-ENOMEM);
-        if (!files->seed && getrandom(&files->seed, sizeof(files->seed), GRND_NONBLOCK) < 0)
-                files->seed = 1; /* early in the machine's life: just as right */
+        if (!files->seed)
+                files->seed = hash_seed();
         grown.seed = files->seed;
         for (size_t i = 0; i < files->n_buckets; i++)
                 while (files->buckets[i]) {
