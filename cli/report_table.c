@@ -199,25 +199,51 @@ static void put_table(const struct report *report, size_t from, size_t to_row, s
                 put_line(report, report->rows[i], &layout, to);
 }
 
+/* The rule that refuses by name; NULL: none does. */
+static const char *naming_rule(const struct report *report, size_t row) {
+        const struct event *event = report->rows[row];
+        const char *rule = report_is_refused(event) ? report_rule(report, event) : NULL;
+
+        return rule && strncmp(rule, "syscalls[", 9) == 0 ? rule : NULL;
+}
+
+/* Is there a row before this one that names the call, and, where a rule is given, by this rule? */
+static bool is_named_before(const struct report *report, size_t row, const char *rule) {
+        const struct event *event = report->rows[row];
+
+        for (size_t i = 0; i < row; i++) {
+                const char *other = naming_rule(report, i);
+
+                if (other && report->rows[i]->arch == event->arch && report->rows[i]->nr == event->nr &&
+                    (!rule || strcmp(other, rule) == 0))
+                        return true;
+        }
+        return false;
+}
+
 /* Calls that a rule refuses by name: a rule that allows them would come too late, the first one decides. */
 static void put_named_refusals(const struct report *report, struct buf *to) {
         size_t n = 0;
 
         for (size_t i = 0; i < report->n; i++) {
                 const struct event *event = report->rows[i];
-                const char *rule = report_is_refused(event) ? report_rule(report, event) : NULL;
+                const char *rule = naming_rule(report, i);
                 char label[32];
-                bool shown = false;
 
-                if (!rule || strncmp(rule, "syscalls[", 9) != 0)
+                if (!rule || is_named_before(report, i, NULL))
                         continue;
-                for (size_t k = 0; k < i && !shown; k++)
-                        shown = report->rows[k]->arch == event->arch && report->rows[k]->nr == event->nr;
-                if (shown)
-                        continue;
-                buf_printf(to, "%s %s (%s)",
+                buf_printf(to, "%s %s (%s",
                            n++ > 0 ? "," : "refused by name, so take them out of that rule:",
                            syscall_label(event->arch, event->nr, label, sizeof(label)), rule);
+                for (size_t k = i + 1; k < report->n; k++) {
+                        const struct event *later = report->rows[k];
+
+                        rule = later->arch == event->arch && later->nr == event->nr ? naming_rule(report, k)
+                                                                                    : NULL;
+                        if (rule && !is_named_before(report, k, rule))
+                                buf_printf(to, ", %s", rule);
+                }
+                buf_putc(to, ')');
         }
         if (n > 0)
                 buf_putc(to, '\n');

@@ -96,6 +96,39 @@ Test(report, a_table) {
         report_free(report);
 }
 
+static const char *rule_of_pid(void *data, const struct event *event) {
+        static const char *const places[] = { "defaultAction", "syscalls[1]", "syscalls[2]" };
+
+        (void)data;
+        return places[event->pid % 3];
+}
+
+Test(report, every_rule_that_names_a_call_is_said_once) {
+        static const struct {
+                const char *comm;
+                uint32_t pid, nr;
+        } rows[] = { { "a", 3, SOCKET },
+                     { "b", 5, SOCKET },
+                     { "c", 4, SOCKET },
+                     { "d", 7, SOCKET },
+                     { "e", 3, MOUNT } };
+        struct report_options options = { .width = REPORT_WIDTH_WHOLE, .rule_text = rule_of_pid };
+        struct report *report;
+        char *text;
+
+        cr_assert_eq(report_new(&options, &report), 0);
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                struct event event = call(rows[i].comm, rows[i].nr, EPERM_VERDICT, 9 - i);
+
+                event.pid = event.tid = rows[i].pid;
+                add(report, event);
+        }
+        text = printed(report);
+        cr_expect(strstr(text, "that rule: socket (syscalls[2], syscalls[1])\n"), "%s", text);
+        free(text);
+        report_free(report);
+}
+
 Test(report, equal_calls_are_one_row) {
         struct report *report = new_report(REPORT_WIDTH_WHOLE);
         struct event event = call("sh", OPENAT, EPERM_VERDICT, 3);
