@@ -116,7 +116,7 @@ _callgate() {
                         dry-run-profile) options='--output --listener --metadata --log --runtime --record --arch --cap --kernel --dialect --help' ;;
                         diff) options='--subset --json --arch --cap --kernel --dialect --help' ;;
                         merge) options='--output --intersect --approximate --max-alternatives --arch --cap --kernel --dialect --help' ;;
-                        from-events) options='--output --args --for --with-runtime --base --merge --evidence --allow-incomplete --node --namespace --pod --container --label --session --help' ;;
+                        from-events) options='--output --args --for --with-runtime --base --merge --evidence --allow-incomplete --node --namespace --pod --container --image --unit --label --session --help' ;;
                         replay) options='--json --arch --cap --kernel --dialect --help' ;;
                         tighten) options='--output --keep --for --comment --allow-incomplete --arch --cap --kernel --dialect --help' ;;
                         simulate) options='--events --json --arch --cap --kernel --dialect --help' ;;
@@ -177,3 +177,4 @@ _callgate() {
         fi
 }
 complete -F _callgate callgate
+complete -o default -W '--config --check --json --replace --help --version' callgated

@@ -220,6 +220,7 @@ enum { VAR = 1, JSON, FAMILIES, EMULATIONS };
 struct explain {
         struct policy_vars vars;
         bool json;
+        int (*list)(void); /* --families, --emulations */
 };
 
 static int explain(struct explain *explain, char **words, int n) {
@@ -272,14 +273,22 @@ static int run(struct explain *to, int argc, char **argv) {
                         to->json = true;
                         break;
                 case FAMILIES:
-                        return list_families();
+                        to->list = list_families;
+                        break;
                 case EMULATIONS:
-                        return list_emulations();
+                        to->list = list_emulations;
+                        break;
                 default:
                         fputs("Try 'callgate policy explain --help'.\n", stderr);
                         return EXIT_USAGE;
                 }
         }
+        if (to->list && (optind < argc || to->json))
+                return say_usage("policy explain",
+                                 "--families and --emulations are lists for people: neither a "
+                                 "policy nor --json goes with them");
+        if (to->list)
+                return to->list();
         if (optind == argc)
                 return say_usage("policy explain", "explain which policy?");
         return explain(to, argv + optind, argc - optind);
