@@ -204,7 +204,8 @@ static const char *naming_rule(const struct report *report, size_t row) {
         const struct event *event = report->rows[row];
         const char *rule = report_is_refused(event) ? report_rule(report, event) : NULL;
 
-        return rule && strncmp(rule, "syscalls[", 9) == 0 ? rule : NULL;
+        /* (It may be that of a profile inside of another file: "linux.seccomp.syscalls[3]".) */
+        return rule && strstr(rule, "syscalls[") ? rule : NULL;
 }
 
 /* Is there a row before this one that names the call, and, where a rule is given, by this rule? */

@@ -69,10 +69,17 @@ static bool said_before(const struct checker *checker, const char *id, const cha
         return false;
 }
 
+/* "on aarch64 programs make …": some findings are about one architecture anyway. */
+static bool names_itself(const char *text, const char *name) {
+        size_t n = strlen(name);
+
+        return strncmp(text, "on ", 3) == 0 && strncmp(text + 3, name, n) == 0 && text[3 + n] == ' ';
+}
+
 static int add(struct checker *checker, const struct finding *finding, const char *place, struct buf *text) {
         if (buf_error(text))
                 return error_trace(buf_error(text));
-        if (!checker->named)
+        if (!checker->named || names_itself(buf_string(text), checker->context->arch->name))
                 return error_trace(diag_add(checker->diags, finding->severity, finding->id, place, "%s",
                                             buf_string(text)));
         if (said_before(checker, finding->id, place, buf_string(text)))

@@ -260,6 +260,7 @@ Test(check, fleet) {
         cr_expect_not_null(diags_find(&diags, "sub-architecture-missing", NULL, "on aarch64: "));
         cr_expect_not_null(diags_find(&diags, "successor-needed", NULL, "openat and mkdirat")
                                    ?: diags_find(&diags, "successor-needed", NULL, "mkdirat and openat"));
+        cr_expect_null(diags_find(&diags, "successor-needed", NULL, "on aarch64: on aarch64"));
         for (size_t i = 0; i < diags.n; i++)
                 n_listed += !strcmp(finding_id(&diags.items[i]), "architecture-missing");
         cr_expect_eq(n_listed, 1, "said once, not once per machine");

@@ -97,7 +97,7 @@ Test(report, a_table) {
 }
 
 static const char *rule_of_pid(void *data, const struct event *event) {
-        static const char *const places[] = { "defaultAction", "syscalls[1]", "syscalls[2]" };
+        static const char *const places[] = { "defaultAction", "linux.seccomp.syscalls[1]", "syscalls[2]" };
 
         (void)data;
         return places[event->pid % 3];
@@ -124,7 +124,7 @@ Test(report, every_rule_that_names_a_call_is_said_once) {
                 add(report, event);
         }
         text = printed(report);
-        cr_expect(strstr(text, "that rule: socket (syscalls[2], syscalls[1])\n"), "%s", text);
+        cr_expect(strstr(text, "that rule: socket (syscalls[2], linux.seccomp.syscalls[1])\n"), "%s", text);
         free(text);
         report_free(report);
 }
