@@ -183,7 +183,7 @@ Test(profile_convert, mistakes) {
 
 Test(profile_convert, what_cannot_be_written) {
         given("{\"defaultAction\":\"SCMP_ACT_LOG\"}");
-        cr_expect_eq(convert("--to oci -o /nowhere/file"), EXIT_TROUBLE);
+        cr_expect_eq(convert("--to oci -o /nowhere/file"), EXIT_USAGE);
 }
 
 Test(profile_convert, dry_run) {

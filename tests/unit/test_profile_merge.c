@@ -99,5 +99,5 @@ Test(profile_merge, mistakes) {
         cr_expect_eq(VERB_RUN(profile_verb_merge, "merge", a, empty), EXIT_USAGE);
         cr_expect_eq(VERB_RUN(profile_verb_merge, "merge", "--max-alternatives", "0", a), EXIT_USAGE);
         cr_expect_eq(VERB_RUN(profile_verb_merge, "merge", "--max-alternatives", "12x", a), EXIT_USAGE);
-        cr_expect_eq(VERB_RUN(profile_verb_merge, "merge", a, "-o", "/nonexistent/x"), EXIT_TROUBLE);
+        cr_expect_eq(VERB_RUN(profile_verb_merge, "merge", a, "-o", "/nonexistent/x"), EXIT_USAGE);
 }
