@@ -220,6 +220,7 @@ int peer_start(struct peer *peer, const struct peer_options *options) {
                 return peer_gone(peer, "at its start");
         if (r)
                 return r < 0 ? error_trace(r) : error_origin(-EPROTO);
+        peer->greeted = true;
         return error_trace(expect(peer, MESSAGE_READY));
 }
 
@@ -300,8 +301,10 @@ int peer_answer(struct peer *peer, uint64_t id, enum message_word word) {
 
 void peer_deinit(struct peer *peer) {
         peer->fd = fd_close(peer->fd);
+        if (peer->pid > 0 && !peer->greeted)
+                kill(peer->pid, SIGKILL);
         if (peer->pid > 0)
-                waitpid(peer->pid, NULL, WNOHANG);
+                waitpid(peer->pid, NULL, peer->greeted ? WNOHANG : 0);
         buf_deinit(&peer->payload);
         free(peer->service);
         *peer = PEER_INIT;

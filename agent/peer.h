@@ -22,7 +22,8 @@ struct peer {
         uint64_t session; /* its number with the service */
         struct buf payload;
         char error[512];
-        int refusal; /* with PEER_E_REFUSED: EINVAL, where it is what was asked for that is wrong */
+        bool greeted; /* HELLO went over: it ends by itself when it has nothing to do any more */
+        int refusal;  /* with PEER_E_REFUSED: EINVAL, where it is what was asked for that is wrong */
 };
 
 #define PEER_INIT ((struct peer){ .pid = -1, .fd = -1 })
@@ -71,5 +72,6 @@ int peer_answer(struct peer *peer, uint64_t id, enum message_word word);
 /* The next message, blocking. ret points into the peer's buffer. */
 int peer_receive(struct peer *peer, struct message *ret);
 
-/* Closes the connection and reaps the supervisor if it has ended. */
+/* Closes the connection and reaps the supervisor if it has ended; one that was begun for nothing is ended.
+ */
 void peer_deinit(struct peer *peer);

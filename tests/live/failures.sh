@@ -82,6 +82,22 @@ for verb in dry-run run verify 'profile check'; do
 done
 refused "syntax has a place" 2 "broken.json:2:" "$callgate" dry-run --profile broken.json -- true
 refused "meaning has a place" 2 "syscalls[0].args[0].index" "$callgate" dry-run --profile bad-index.json -- true
+# Whoever inherits processes without reaping them (the first process of many containers) gets none of ours.
+if command -v python3 >/dev/null; then
+  cat >heir.py <<'P'
+import ctypes, os, subprocess, sys
+ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+subprocess.run(sys.argv[1:], stderr=subprocess.DEVNULL)
+try:
+    print("left behind", *os.waitpid(-1, 0))
+except ChildProcessError:
+    print("nothing")
+P
+  for verb in run dry-run; do
+    same "$verb: a mistake leaves no process" nothing "$(limited python3 -E heir.py "$callgate" $verb -p broken.json -- true)"
+  done
+  same "record: a mistake leaves no process" nothing "$(limited python3 -E heir.py "$callgate" record --base broken.json -o outputs/profile -- true)"
+fi
 refused "record: broken base" 2 "broken.json" "$callgate" record --base broken.json -o outputs/profile -- true
 
 # ---- command lines ----
