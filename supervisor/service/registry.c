@@ -219,10 +219,17 @@ static uint64_t now_ns(void) {
         return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+/* Others have the listener, too (the keeper, a successor): that we close ours does not take it out of the
+ * epoll, which would go on naming an entry that is no more. */
+static void unwatch(struct registry *registry, struct entry *entry) {
+        epoll_ctl(registry->hangups_fd, EPOLL_CTL_DEL, entry->registered.session->listener_fd, NULL);
+}
+
 static void end(struct registry *registry, struct entry *entry) {
         struct registered *registered = &entry->registered;
 
         receiver_join(&registered->receiver);
+        unwatch(registry, entry);
         entry->receiving = false;
         entry->ended = true;
         entry->kicked = false;
@@ -311,7 +318,7 @@ static void on_hangups(uv_poll_t *poll, int status, int events) {
         for (int i = 0; i < n; i++) {
                 struct entry *entry = found[i].data.ptr;
 
-                epoll_ctl(registry->hangups_fd, EPOLL_CTL_DEL, entry->registered.session->listener_fd, NULL);
+                unwatch(registry, entry); /* said once */
                 kick_soon(registry, entry, KICK_PERIOD_MS);
         }
 }
@@ -397,9 +404,6 @@ static void append(struct registry *registry, struct entry *entry) {
         pthread_mutex_unlock(&registry->lock);
 }
 
-/* Another process may hold the session's number already; it is ours before the task may go. */
-static void leave(struct registry *registry, struct entry *entry);
-
 static int start(struct registry *registry, struct entry *entry, const struct adopted *adopted) {
         struct registered *registered = &entry->registered;
         struct epoll_event event = { .events = 0,
@@ -421,6 +425,7 @@ static int start(struct registry *registry, struct entry *entry, const struct ad
 }
 
 static void withdraw(struct registry *registry, struct entry *entry) {
+        unwatch(registry, entry);
         entry->registered.session->listener_fd = fd_close(entry->registered.session->listener_fd);
         pthread_mutex_lock(&registry->lock);
         registry->n_alive--;
@@ -429,6 +434,14 @@ static void withdraw(struct registry *registry, struct entry *entry) {
         entry->ended = entry->published = true;
         entry->holds = 0;
         forget(registry, entry);
+}
+
+static void leave(struct registry *registry, struct entry *entry) {
+        entry->keep_listener = registry->handing_over;
+        if (entry->keep_listener)
+                session_leave(entry->registered.session);
+        entry->closing = true;
+        kick_soon(registry, entry, 0);
 }
 
 static void note_refused(struct registry *registry, int r) {
@@ -557,14 +570,6 @@ void registry_close(struct registry *registry, struct registered *registered) {
                 return;
         entry_of(registered)->closing = true;
         kick_soon(registry, entry_of(registered), 0);
-}
-
-static void leave(struct registry *registry, struct entry *entry) {
-        entry->keep_listener = registry->handing_over;
-        if (entry->keep_listener)
-                session_leave(entry->registered.session);
-        entry->closing = true;
-        kick_soon(registry, entry, 0);
 }
 
 void registry_stop(struct registry *registry, bool hand_over, void (*done)(void *data), void *data) {

@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -182,6 +183,31 @@ Test(registry, limits_of_a_user_and_of_all) {
         registry_counts(registry, &counts);
         cr_assert_eq(counts.refused, 2);
         cr_assert_eq(counts.sessions, 3);
+}
+
+/* The keeper and a successor have one. */
+Test(registry, a_copy_of_a_listener_wakes_nobody_once_its_session_is_over) {
+        struct pollfd backend = { .fd = uv_backend_fd(&loop), .events = POLLIN };
+
+        for (unsigned kept = 0; kept < 2; kept++) {
+                struct registered *registered;
+                int listener, go, copy;
+                pid_t pid = start(0, &listener, &go);
+
+                config.limits.ended = kept; /* 0: freed at once */
+                copy = fcntl(listener, F_DUPFD_CLOEXEC, 0);
+                cr_assert_eq(add(listener, 0, true, &registered), 0);
+                registry_close(registry, registered);
+                turn_until(&n_ended, kept + 1);
+                registry_release(registered);
+                close(go);
+                cr_assert_eq(exit_status(pid), 0);
+                cr_assert_eq(poll(&(struct pollfd){ .fd = copy }, 1, -1), 1, "its last task is gone");
+                for (int turn = 0; turn < 20; turn++)
+                        uv_run(&loop, UV_RUN_NOWAIT);
+                cr_assert_eq(poll(&backend, 1, 0), 0, "there is nothing to do");
+                close(copy);
+        }
 }
 
 Test(registry, what_is_no_listener) {
