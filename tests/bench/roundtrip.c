@@ -7,7 +7,6 @@
  * survives a noisy machine better than wall time.
  */
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -56,24 +55,6 @@ static void work(void *data) {
         }
 }
 
-static void serve_raw(int listener) {
-        struct seccomp_notif notif;
-        struct seccomp_notif_resp response;
-
-        for (;;) {
-                memset(&notif, 0, sizeof(notif));
-                if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &notif) < 0) {
-                        if (errno == ENOENT)
-                                return;
-                        continue;
-                }
-                memset(&response, 0, sizeof(response));
-                response.id = notif.id;
-                response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-                ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
-        }
-}
-
 static void on_end(void *data, int r) {
         *(int *)data = r;
 }
@@ -100,7 +81,7 @@ static struct sample measure(const struct variant *variant) {
                 ioctl(listener, SECCOMP_IOW(4, __u64), 1ul);
                 wall = now_ns();
                 fd_write_all(socket_fd, "g", 1);
-                serve_raw(listener);
+                serve_everything(listener);
                 wall = now_ns() - wall;
                 close(listener);
         } else {
