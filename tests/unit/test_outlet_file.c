@@ -323,13 +323,15 @@ Test(outlet_file, a_folder_that_comes_later) {
 
 /* A limit of the process plays a full disk; the file is on a whole record all the time. */
 Test(outlet_file, a_full_disk) {
-        struct rlimit limit = { 3000, RLIM_INFINITY };
+        struct rlimit limit;
         uint64_t calls, all = 0;
         struct ledger ledger;
         unsigned n = 0;
 
         signal(SIGXFSZ, SIG_IGN);
         begin();
+        cr_assert_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+        limit.rlim_cur = 3000;
         cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
         while (counts().healthy && n < 10000) {
                 give(PUBLICATION_ROW, 1, 1, NULL);
@@ -347,7 +349,7 @@ Test(outlet_file, a_full_disk) {
         cr_expect_gt(counts().dropped, 0, "it does not wait in memory for ever");
         cr_expect_leq(counts().bytes_waiting, 8u << 20);
         all = counts().dropped;
-        limit.rlim_cur = RLIM_INFINITY;
+        limit.rlim_cur = limit.rlim_max;
         cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
         end();
         cr_expect_eq(read_file("a.events", &calls, &ledger), EVENT_FILE_E_END);

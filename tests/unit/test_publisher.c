@@ -184,6 +184,21 @@ static void forget(struct registered *registered) {
                 }                                                                                           \
         } while (0)
 
+/* The publisher's thread stands still, in the middle of a tick, until it is let go. */
+static void hold(void) {
+        pthread_mutex_lock(&seen.lock);
+        seen.hold = true;
+        pthread_mutex_unlock(&seen.lock);
+        UNTIL(seen.held);
+}
+
+static void let_go(void) {
+        pthread_mutex_lock(&seen.lock);
+        seen.hold = seen.held = false;
+        pthread_cond_signal(&seen.go);
+        pthread_mutex_unlock(&seen.lock);
+}
+
 Test(publisher, new_rows_at_the_next_tick_counts_later_and_all_of_it_at_the_end) {
         struct registered *one;
         unsigned n_flushes;
@@ -263,10 +278,13 @@ Test(publisher, occurrences_that_come_too_fast_are_counted) {
         start();
         one = session(1, WIRE_MODE_RECORD, true);
         UNTIL(seen.n_begins == 1);
+        hold();
         calls(one, SYS_getppid, 30000);
         publisher_end(publisher, one);
+        let_go();
         UNTIL(n_final == 1);
         cr_expect_gt(seen.lost, 0);
+        cr_expect_gt(seen.n_events, 0);
         cr_expect_eq(seen.n_events + seen.lost, 30000, "%u and %u", seen.n_events, (unsigned)seen.lost);
         stop();
         forget(one);
@@ -342,18 +360,12 @@ Test(publisher, a_flood_delays_nobody) {
         for (unsigned i = 0; i < n; i++)
                 quiet[i] = session(i + 2, WIRE_MODE_RECORD, false);
         UNTIL(seen.n_begins == SESSIONS_MAX);
-        pthread_mutex_lock(&seen.lock);
-        seen.hold = true;
-        pthread_mutex_unlock(&seen.lock);
-        UNTIL(seen.held);
+        hold();
         for (int i = 0; i < 16000; i++)
                 calls(flood, 10000 + i, 1);
         for (unsigned i = 0; i < n; i++)
                 calls(quiet[i], SYS_getppid, 3);
-        pthread_mutex_lock(&seen.lock);
-        seen.hold = false;
-        pthread_cond_signal(&seen.go);
-        pthread_mutex_unlock(&seen.lock);
+        let_go();
         UNTIL(seen.calls[1] == 16000);
         for (unsigned i = 0; i < n; i++)
                 cr_expect_eq(seen.calls[i + 2], 3);

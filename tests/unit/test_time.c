@@ -24,6 +24,8 @@
 #define HOUR 3600
 #define DAY  86400
 
+#define FAR_S (2 * HOUR) /* no test takes so long */
+
 static struct fake_kernel fake;
 static struct time_state *state;
 static int taken_fd = -EBADF;
@@ -236,9 +238,14 @@ Test(time, every_clock_that_tells_the_date_is_shifted) {
         static const int clocks[] = { CLOCK_REALTIME, CLOCK_REALTIME_COARSE, 11 };
 
         for (size_t i = 0; i < 3; i++) {
+                struct timespec before, after; /* of this clock: CLOCK_TAI is ahead where somebody told the kernel */
+
+                clock_gettime(clocks[i], &before);
                 cr_assert_eq(RUN64("clock_gettime", (uint64_t)clocks[i], AT, 0, 0, 0, 0, false), 0);
+                clock_gettime(clocks[i], &after);
                 ANSWERED(ANSWER_VALUE, 0);
-                cr_assert(is_now_plus(word64(AT), -30 * DAY));
+                cr_assert_geq(word64(AT) + 30 * DAY, before.tv_sec, "clock %d", clocks[i]);
+                cr_assert_leq(word64(AT) + 30 * DAY, after.tv_sec, "clock %d", clocks[i]);
         }
         for (int clock = 0; clock < 16; clock++)
                 if (clock != 0 && clock != 5 && clock != 8 && clock != 11) {
@@ -325,6 +332,9 @@ Test(time, setting_needs_the_option_and_then_moves_the_pretended_date_alone) {
 Test(time, adjusting) {
         struct timex timex = { .modes = 0 };
 
+        if (adjtimex(&timex) < 0)
+                cr_skip_test("adjtimex is refused here");
+        timex = (struct timex){ .modes = 0 };
         memcpy(MEMORY(AT), &timex, sizeof(timex));
         RUN64("adjtimex", AT, 0, 0, 0, 0, 0, false);
         cr_assert_eq(call.answer.kind, ANSWER_VALUE);
@@ -345,7 +355,7 @@ Test(time, adjusting) {
         memset(MEMORY(AT), 0, 128);
         RUN32("adjtimex", AT, 0, 0, 0, 0, 0, false);
         cr_assert(is_now_plus(word32(AT + 36), HOUR), "%d", word32(AT + 36));
-        cr_assert_eq(word32(AT + 44), 10000); /* tick */
+        cr_assert(word32(AT + 44) >= 9000 && word32(AT + 44) <= 11000, "tick: %d", word32(AT + 44));
 }
 
 /* ---- waiting ---- */
@@ -365,15 +375,28 @@ static void put_date(uint64_t at, int64_t ms) {
         put64(at, now.tv_sec + ms / 1000 + ns / TIME_NS, ns % TIME_NS);
 }
 
+static bool date_has_come(uint64_t at) {
+        struct timespec now = time_pretended(state, time_now());
+
+        return now.tv_sec > word64(at) || (now.tv_sec == word64(at) && now.tv_nsec >= word64(at + 8));
+}
+
+/* Time left of FAR_S seconds, of which the test has taken some. */
+static bool is_far(int64_t s) {
+        return s > FAR_S / 2 && s <= FAR_S;
+}
+
 Test(time, sleeping_until_a_date_takes_the_real_span) {
         int64_t before;
 
-        put_date(AT, 100);
+        put_date(AT, FAR_S * 1000);
         cr_assert_eq(RUN64("clock_nanosleep", 0, TIMER_ABSTIME, AT, 0, 0, 0, false), CALL_E_SLOW);
         before = monotonic_ms();
+        put_date(AT, 100);
         cr_assert_eq(RUN64("clock_nanosleep", 0, TIMER_ABSTIME, AT, 0, 0, 0, true), 0);
         ANSWERED(ANSWER_ERRNO, 0);
         cr_assert_geq(monotonic_ms() - before, 50);
+        cr_assert(date_has_come(AT));
         put_date(AT, -1000);
         cr_assert_eq(RUN64("clock_nanosleep", 0, TIMER_ABSTIME, AT, 0, 0, 0, false), 0);
         ANSWERED(ANSWER_ERRNO, 0);
@@ -399,7 +422,7 @@ Test(time, a_sleep_ends_when_the_date_is_set_beyond_it) {
         pthread_t thread;
 
         restart("{\"settable\": true}");
-        put_date(AT, 1800 * 1000);
+        put_date(AT, HOUR / 2 * 1000);
         pthread_create(&thread, NULL, set_back, NULL);
         cr_assert_eq(RUN64("clock_nanosleep", 0, TIMER_ABSTIME, AT, 0, 0, 0, true), 0);
         ANSWERED(ANSWER_ERRNO, 0);
@@ -424,27 +447,27 @@ Test(time, timers_with_descriptors_ring_at_the_pretended_date) {
         taken_fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC);
         fdinfo = "pos:\t0\nflags:\t02\nclockid: 0\nticks: 0\n";
         put64(AT, 0, 0);
-        put_date(AT + 16, 50000);
+        put_date(AT + 16, FAR_S * 1000);
         RUN64("timerfd_settime", 3, TFD_TIMER_ABSTIME, AT, ELSE, 0, 0, false);
         ANSWERED(ANSWER_VALUE, 0);
         cr_assert_eq(timerfd_gettime(taken_fd, &left), 0);
-        cr_assert(left.it_value.tv_sec > 30 && left.it_value.tv_sec <= 50, "%ld", left.it_value.tv_sec);
+        cr_assert(is_far(left.it_value.tv_sec), "%ld", left.it_value.tv_sec);
         cr_assert_eq(word64(ELSE + 16), 0);
         /* A date long past rings at once and is not the zero that disarms. */
         put64(AT + 16, 0, 1);
         RUN64("timerfd_settime", 3, TFD_TIMER_ABSTIME, AT, ELSE, 0, 0, false);
         ANSWERED(ANSWER_VALUE, 0);
-        cr_assert(word64(ELSE + 16) > 20 && word64(ELSE + 16) <= 50);
+        cr_assert(is_far(word64(ELSE + 16)));
         cr_assert_eq(read(taken_fd, &left, 8), 8);
         put64(AT + 16, 0, 0);
         RUN64("timerfd_settime", 3, TFD_TIMER_ABSTIME, AT, 0, 0, 0, false);
         ANSWERED(ANSWER_VALUE, 0);
         put32(AT, 0, 0);
-        put32(AT + 8, (int32_t)(time(NULL) - 30 * DAY + 100), 0);
+        put32(AT + 8, (int32_t)(time(NULL) - 30 * DAY + FAR_S), 0);
         RUN32("timerfd_settime", 3, TFD_TIMER_ABSTIME, AT, 0, 0, 0, false);
         ANSWERED(ANSWER_VALUE, 0);
         cr_assert_eq(timerfd_gettime(taken_fd, &left), 0);
-        cr_assert(left.it_value.tv_sec > 40 && left.it_value.tv_sec <= 100);
+        cr_assert(is_far(left.it_value.tv_sec), "%ld", left.it_value.tv_sec);
         RUN64("timerfd_settime", 3, 0, AT, 0, 0, 0, false);
         ANSWERED(ANSWER_CONTINUE, 0);
         taken_fd = -EBADF;
@@ -461,11 +484,11 @@ Test(time, timers_of_other_clocks_keep_their_time) {
         fdinfo = "pos:\t0\nflags:\t02\nclockid: 1\nticks: 0\n";
         clock_gettime(CLOCK_MONOTONIC, &now);
         put64(AT, 0, 0);
-        put64(AT + 16, now.tv_sec + 50, 0);
+        put64(AT + 16, now.tv_sec + FAR_S, 0);
         RUN64("timerfd_settime", 3, TFD_TIMER_ABSTIME, AT, 0, 0, 0, false);
         ANSWERED(ANSWER_VALUE, 0);
         cr_assert_eq(timerfd_gettime(taken_fd, &left), 0);
-        cr_assert(left.it_value.tv_sec > 30 && left.it_value.tv_sec <= 50);
+        cr_assert(is_far(left.it_value.tv_sec), "%ld", left.it_value.tv_sec);
 }
 
 Test(time, timers_of_the_process_are_refused_by_their_clock) {
@@ -487,16 +510,18 @@ Test(time, futexes) {
         int64_t before;
 
         put32(ELSE, 42, 0);
-        put_date(AT, 100);
+        put_date(AT, FAR_S * 1000);
         RUN64("futex", ELSE, DATED, 41, AT, 0, UINT32_MAX, false);
         ANSWERED(ANSWER_ERRNO, EAGAIN);
         cr_assert_eq(RUN64("futex", ELSE, DATED, 42, AT, 0, UINT32_MAX, false), CALL_E_SLOW);
         before = monotonic_ms();
+        put_date(AT, 100);
         do /* wake-ups for no reason are allowed */
                 cr_assert_eq(RUN64("futex", ELSE, DATED, 42, AT, 0, UINT32_MAX, true), 0);
         while (call.answer.kind == ANSWER_ERRNO && call.answer.value == 0);
         ANSWERED(ANSWER_ERRNO, ETIMEDOUT);
         cr_assert_geq(monotonic_ms() - before, 50);
+        cr_assert(date_has_come(AT));
         RUN64("futex", ELSE, DATED, 42, AT, 0, 0, false);
         ANSWERED(ANSWER_ERRNO, EINVAL);
         RUN64("futex", ELSE + 1, DATED, 42, AT, 0, UINT32_MAX, false);
