@@ -2,10 +2,10 @@
 #pragma once
 
 /*
- * The monotonic clock of the whole process, libraries included, in the hands of a test: while it is held, only what
- * the test lets pass goes by, so that no time-out depends on how long a busy machine keeps us waiting. What must
- * stay true: it never goes back. Of no use where somebody waits for a point in time by pthread_cond_timedwait():
- * the kernel's clock goes on.
+ * The monotonic clock of the whole process, libraries included, in the hands of a test: while it is held,
+ * only what the test lets pass goes by, so that no time-out depends on how long a busy machine keeps us
+ * waiting. What must stay true: it never goes back. Of no use where somebody waits for a point in time by
+ * pthread_cond_timedwait(): the kernel's clock goes on.
  */
 
 #include <stdatomic.h>
@@ -27,7 +27,8 @@ int clock_gettime(clockid_t id, struct timespec *ret) {
         if (ns == 0)
                 ns = (uint64_t)ret->tv_sec * 1000000000u + (uint64_t)ret->tv_nsec +
                      atomic_load(&clock_ahead_ns);
-        *ret = (struct timespec){ .tv_sec = (time_t)(ns / 1000000000u), .tv_nsec = (long)(ns % 1000000000u) };
+        *ret = (struct timespec){ .tv_sec = (time_t)(ns / 1000000000u),
+                                  .tv_nsec = (long)(ns % 1000000000u) };
         return 0;
 }
 

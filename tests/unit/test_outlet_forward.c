@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* The outlet and a receiver on one loop. The receiver keeps what came by chunk, so that a chunk that came
- * twice counts once: that is what a pipeline may rely on. The clock is the test's, so that no time-out depends on how
- * busy the machine is. */
+ * twice counts once: that is what a pipeline may rely on. The clock is the test's, so that no time-out
+ * depends on how busy the machine is. */
 
 #include <criterion/criterion.h>
 #include <linux/audit.h>

@@ -339,7 +339,8 @@ static int run_sequence(void) {
         struct step history[STEPS];
         uint64_t all = 0;
 
-        /* None of its own may be in the way: neither how many processes a user has, nor what was locked for good. */
+        /* None of its own may be in the way: neither how many processes a user has, nor what was locked for
+         * good. */
         setrlimit(RLIMIT_NPROC, &(struct rlimit){ RLIM_INFINITY, RLIM_INFINITY });
         if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 0 || prctl(PR_GET_SECUREBITS) != 0)
                 return 2;

@@ -238,7 +238,8 @@ Test(time, every_clock_that_tells_the_date_is_shifted) {
         static const int clocks[] = { CLOCK_REALTIME, CLOCK_REALTIME_COARSE, 11 };
 
         for (size_t i = 0; i < 3; i++) {
-                struct timespec before, after; /* of this clock: CLOCK_TAI is ahead where somebody told the kernel */
+                struct timespec before,
+                        after; /* of this clock: CLOCK_TAI is ahead where somebody told the kernel */
 
                 clock_gettime(clocks[i], &before);
                 cr_assert_eq(RUN64("clock_gettime", (uint64_t)clocks[i], AT, 0, 0, 0, 0, false), 0);

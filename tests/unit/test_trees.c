@@ -265,7 +265,8 @@ Test(trees, a_watch_is_the_tasks_own) {
         cr_assert_eq(chmod("file", 0600), 0);
         cr_assert_eq(read(inotify_fd, event, sizeof(event)), (ssize_t)sizeof(event[0]));
         cr_assert_eq(event[0].mask, IN_ATTRIB);
-        cr_assert_eq(answer("inotify_add_watch", 64, ARGS((uint64_t)null_fd, P("link"), IN_ATTRIB)), -EINVAL);
+        cr_assert_eq(answer("inotify_add_watch", 64, ARGS((uint64_t)null_fd, P("link"), IN_ATTRIB)),
+                     -EINVAL);
         cr_assert_eq(answer("inotify_add_watch", 64, ARGS(NO_FD, P("link"), IN_ATTRIB)), -EBADF);
         cr_assert_eq(answer("inotify_add_watch", 64, ARGS((uint64_t)inotify_fd, P("link"), 0)), -EINVAL);
 }
