@@ -26,7 +26,8 @@
 
 static struct fake_kernel fake;
 static struct session *session;
-static struct call call;
+/* Nothing is made yet, and nothing to be closed: 0 is a descriptor. */
+static struct call call = { .answer = { .fd = -1, .fd_at = -1 }, .view = VIEW_INIT };
 static uint32_t fixture_launcher; /* before fixture_begin() */
 
 /* The rules of a policy, a flow mapping each. */

@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/audit.h>
 #include <linux/openat2.h>
 #include <signal.h>
@@ -27,7 +28,7 @@ static pid_t child;
 static struct policy_rule rule;
 
 /* What the child's memory holds. */
-static char file[] = "/etc/passwd", link_path[64], missing[] = "/nothing/x", text_of_link[] = "the text";
+static char file[PATH_MAX], link_path[PATH_MAX], missing[] = "/nothing/x", text_of_link[] = "the text";
 static struct open_how how = { .flags = O_RDONLY };
 static char result[512];
 
@@ -35,14 +36,21 @@ static int confirm(void *data, int listener, uint64_t id) {
         return 0;
 }
 
+/* The names are those without symbolic links on the way: what calls are told is compared with them. */
 static void setup(void) {
+        char folder[] = "/tmp/test-files.XXXXXX";
+
         cr_assert_eq(kernel_linux(&kernel), 0);
         kernel.confirm = confirm;
-        strcpy(link_path, "/tmp/test-files.XXXXXX");
-        cr_assert(mkdtemp(link_path));
+        cr_assert(mkdtemp(folder));
+        cr_assert(realpath(folder, link_path));
+        strcpy(file, link_path);
+        strcat(file, "/file");
+        close(open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
         strcat(link_path, "/link");
         cr_assert_eq(symlink(text_of_link, link_path), 0);
         child = fork();
+        cr_assert_geq(child, 0);
         if (child == 0)
                 for (;;)
                         pause();
@@ -52,8 +60,9 @@ static void teardown(void) {
         kill(child, SIGKILL);
         waitpid(child, NULL, 0);
         unlink(link_path);
+        unlink(file);
         *strrchr(link_path, '/') = 0;
-        rmdir(link_path);
+        cr_expect_eq(rmdir(link_path), 0);
 }
 
 TestSuite(emulate_files, .init = setup, .fini = teardown);
@@ -218,9 +227,9 @@ Test(emulate_files, an_open_gives_a_descriptor) {
         cr_assert_eq(run(&call), 0);
         cr_assert_eq(call.answer.kind, ANSWER_FD);
         cr_assert(call.answer.cloexec);
-        fstat(call.answer.fd, &a);
-        stat(file, &b);
-        cr_assert_eq(a.st_ino, b.st_ino);
+        cr_assert_eq(fstat(call.answer.fd, &a), 0);
+        cr_assert_eq(stat(file, &b), 0);
+        cr_assert(a.st_ino == b.st_ino && a.st_dev == b.st_dev);
         cr_assert_eq(fcntl(call.answer.fd, F_GETFL) & ~0100000, O_RDONLY);
         finish(&call);
         call = call_of("openat", (uint64_t[6]){ (uint64_t)AT_FDCWD, at(missing), O_RDONLY });

@@ -4,6 +4,7 @@
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -20,12 +21,45 @@ static void begin_signals(void) {
         fake.kernel.open_proc = real.open_proc;
 }
 
-static pid_t everybody[32];
+/* By descriptor: the number of one that is gone may be anybody's. */
+static struct {
+        pid_t pid;
+        int fd;
+} everybody[32];
 static size_t n_everybody;
 
+static void remember(pid_t pid) {
+        cr_assert_lt(n_everybody, sizeof(everybody) / sizeof(everybody[0]));
+        everybody[n_everybody].pid = pid;
+        everybody[n_everybody].fd = (int)syscall(SYS_pidfd_open, pid, 0);
+        cr_assert_geq(everybody[n_everybody++].fd, 0);
+}
+
+static bool ends_within(pid_t pid, int ms) {
+        size_t i = 0;
+        struct pollfd pollfd = { .events = POLLIN };
+
+        while (i < n_everybody && everybody[i].pid != pid)
+                i++;
+        cr_assert_lt(i, n_everybody);
+        pollfd.fd = everybody[i].fd;
+        return poll(&pollfd, 1, ms) == 1;
+}
+
+static bool alive(pid_t pid) {
+        return !ends_within(pid, 0);
+}
+
+static bool ends(pid_t pid) {
+        return ends_within(pid, 60000);
+}
+
 static void end(void) {
-        for (size_t i = 0; i < n_everybody; i++)
-                kill(everybody[i], SIGKILL);
+        for (size_t i = 0; i < n_everybody; i++) {
+                syscall(SYS_pidfd_send_signal, everybody[i].fd, SIGKILL, NULL, 0);
+                close(everybody[i].fd);
+        }
+        n_everybody = 0;
         fixture_end();
 }
 
@@ -47,7 +81,7 @@ struct family {
 /* A process, and its child. Both die of most signals; of SIGUSR1, SIGUSR2 and real-time ones they wait for,
  * and leave with a status that says whether the sender was the one they were told of. */
 static void live(pid_t sender, int code) {
-        struct timespec patience = { 30, 0 };
+        struct timespec patience = { 600, 0 };
         siginfo_t info;
         sigset_t set;
 
@@ -72,6 +106,7 @@ static struct family spawn(bool filtered, bool own_session) {
         sigprocmask(SIG_BLOCK, &set, &before);
         cr_assert_eq(pipe(ends), 0);
         family.member = fork();
+        cr_assert_geq(family.member, 0);
         if (family.member == 0) {
                 if (filtered)
                         install_filter();
@@ -87,8 +122,8 @@ static struct family spawn(bool filtered, bool own_session) {
         close(ends[1]);
         cr_assert_eq(read(ends[0], &family.child, sizeof(family.child)), (ssize_t)sizeof(family.child));
         close(ends[0]);
-        everybody[n_everybody++] = family.member;
-        everybody[n_everybody++] = family.child;
+        remember(family.member);
+        remember(family.child);
         return family;
 }
 
@@ -97,25 +132,6 @@ static int64_t made_by(pid_t tid, const char *name, uint64_t a, uint64_t b, uint
                                      FAKE_LIVES),
                      0, "%s", name);
         return fixture_answer();
-}
-
-static bool alive(pid_t pid) {
-        char path[64], text[256] = "";
-        FILE *file;
-
-        snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-        file = fopen(path, "r");
-        if (!file)
-                return false;
-        (void)!fread(text, 1, sizeof(text) - 1, file);
-        fclose(file);
-        return !strstr(text, ") Z ");
-}
-
-static bool ends(pid_t pid) {
-        for (int i = 0; i < 1000 && alive(pid); i++)
-                usleep(10000);
-        return !alive(pid);
 }
 
 Test(emulate_signals, its_own_number_is_the_kernels) {

@@ -19,10 +19,13 @@ struct statfs32_64 {
 
 static struct statfs real;
 
+/* Of some file systems all numbers change while others write: of a tmpfs nothing but what is free. */
 static void begin_with(const char *rule) {
         fixture_begin(rule);
-        fake.task_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        fstatfs(fake.task_fd, &real);
+        fake.task_fd = open("/dev/shm", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fake.task_fd < 0)
+                fake.task_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        cr_assert_eq(fstatfs(fake.task_fd, &real), 0);
 }
 
 static void end(void) {
