@@ -14,6 +14,8 @@
 #include "policy/read.h"
 #include "policy/resolve.h"
 
+#define AT_KEY 60 /* somewhere behind the numbers that a file begins with */
+
 static char folder[64];
 
 static void setup(void) {
@@ -99,8 +101,9 @@ Test(cache, a_hit_is_what_the_compiler_made) {
 Test(cache, files_that_cannot_be_trusted_are_misses) {
         struct profile *profile = example("SCMP_ACT_ERRNO");
         struct filter compiled = FILTER_INIT, again = FILTER_INIT;
+        static const struct sock_filter allow = { BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW };
         struct diags diags = DIAGS_INIT;
-        char path[256];
+        char path[256], bytes[1];
         struct stat st;
         int fd;
 
@@ -108,9 +111,12 @@ Test(cache, files_that_cannot_be_trusted_are_misses) {
         only_file(path);
         cr_assert_eq(stat(path, &st), 0);
 
-        /* An allow-all program in its place, everything else right. */
+        /* Of another profile: what is in it would show. */
         fd = open(path, O_RDWR);
-        cr_assert_eq(pwrite(fd, "X", 1, 60), 1);
+        cr_assert_eq(pread(fd, bytes, 1, AT_KEY), 1);
+        bytes[0] ^= 1;
+        cr_assert_eq(pwrite(fd, bytes, 1, AT_KEY), 1);
+        cr_assert_eq(pwrite(fd, &allow, sizeof(allow), st.st_size - (off_t)sizeof(allow)), sizeof(allow));
         close(fd);
         cr_assert_eq(cache_compile(profile, &diags, &again), 0);
         assert_same(&compiled, &again);
@@ -123,10 +129,14 @@ Test(cache, files_that_cannot_be_trusted_are_misses) {
         filter_deinit(&again);
 
         /* Writable by others: whoever wrote it, it is made anew. */
-        chmod(path, 0666);
+        fd = open(path, O_RDWR);
+        cr_assert_eq(pwrite(fd, &allow, sizeof(allow), st.st_size - (off_t)sizeof(allow)), sizeof(allow));
+        close(fd);
+        cr_assert_eq(chmod(path, 0666), 0);
         cr_assert_eq(cache_compile(profile, &diags, &again), 0);
         assert_same(&compiled, &again);
         cr_assert_eq(stat(path, &st), 0);
+        cr_assert_eq(st.st_mode & 0777, 0600);
         filter_deinit(&again);
         filter_deinit(&compiled);
         profile_free(profile);

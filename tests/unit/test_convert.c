@@ -284,7 +284,7 @@ Test(convert, names_of_resources) {
 }
 
 /* A list of names that is as long as a file can hold takes no time that grows with its square. */
-Test(convert, many_names, .timeout = 20) {
+Test(convert, many_names, .timeout = 60) {
         cleanup_profile struct profile *profile = NULL;
         struct diags losses = DIAGS_INIT;
         cleanup_profile struct profile *made = NULL;

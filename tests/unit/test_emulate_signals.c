@@ -108,6 +108,7 @@ static struct family spawn(bool filtered, bool own_session) {
         family.member = fork();
         cr_assert_geq(family.member, 0);
         if (family.member == 0) {
+                signal(SIGTERM, SIG_DFL);
                 if (filtered)
                         install_filter();
                 if (own_session)

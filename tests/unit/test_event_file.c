@@ -106,7 +106,7 @@ Test(event_file, a_long_file) {
 }
 
 /* A pipe hands over as little as it likes at a time. */
-Test(event_file, from_a_pipe, .timeout = 20) {
+Test(event_file, from_a_pipe, .timeout = 60) {
         struct event_file *file;
         struct buf buf = BUF_INIT(0);
         struct event event;

@@ -26,7 +26,7 @@ static void teardown(void) {
         fd_close(pair[1]);
 }
 
-TestSuite(frame, .init = setup, .fini = teardown, .timeout = 20);
+TestSuite(frame, .init = setup, .fini = teardown, .timeout = 60);
 
 static void send_text(const char *text, const int *fds, size_t n_fds) {
         struct buf payload = BUF_INIT(0);
@@ -134,6 +134,7 @@ Test(frame, largest_frame_passes) {
         for (size_t i = 0; i < WIRE_FRAME_MAX; i++)
                 buf_putc(&payload, (char)(i * 31));
         child = fork();
+        cr_assert_geq(child, 0);
         if (child == 0)
                 _exit(frame_send(pair[0], &payload, NULL, 0));
         cr_assert_eq(frame_recv(pair[1], &read, NULL, 0, &n_fds), 0);

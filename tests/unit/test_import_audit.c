@@ -291,7 +291,7 @@ Test(import_audit, every_line_is_counted_once) {
 }
 
 /* Hostile lines must not cost more than their length. */
-Test(import_audit, long_lines_of_openings, .timeout = 20) {
+Test(import_audit, long_lines_of_openings, .timeout = 120) {
         static const char *const pieces[] = { "type=1326 ", "comm=x ", "1(a ",   "SECCOMP", "\"{\\\"",
                                               "[1,",        "{\"",     "exe=y ", "audit(" };
 

@@ -442,7 +442,7 @@ Test(import_strace, long_unfinished_call) {
         buf_deinit(&text);
 }
 
-Test(import_strace, long_lines_of_openings, .timeout = 20) {
+Test(import_strace, long_lines_of_openings, .timeout = 120) {
         static const char *const pieces[] = { "a<b", "/* ", "(", "\"",   "[",  "{a=",
                                               ",",   "'",   "|", " or ", "1<<" };
 

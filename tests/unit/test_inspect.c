@@ -193,9 +193,9 @@ Test(inspect, child_with_two_filters) {
         r = inspect_filters_read(pid, &filters);
         /* It goes on as before. */
         cr_expect_eq(waitpid(pid, &status, WNOHANG), 0);
-        kill(pid, SIGTERM);
+        kill(pid, SIGKILL);
         cr_assert_eq(waitpid(pid, &status, 0), pid);
-        cr_expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+        cr_expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
         close(fd);
         if (r == INSPECT_E_PRIVILEGE || r == INSPECT_E_KERNEL)
                 cr_skip("filters cannot be read here");
@@ -215,9 +215,10 @@ Test(inspect, gone_or_without_filter) {
         struct inspect_task task;
         pid_t pid = fork();
 
+        cr_assert_geq(pid, 0);
         if (!pid)
                 _exit(0);
-        waitpid(pid, NULL, 0);
+        cr_assert_eq(waitpid(pid, NULL, 0), pid);
         cr_expect_eq(inspect_task_read(pid, &task), INSPECT_E_GONE);
         cr_expect_eq(inspect_filters_read(pid, &filters), INSPECT_E_GONE);
         if (prctl(PR_GET_SECCOMP) == 0) {

@@ -9,14 +9,25 @@
 
 #include "agent/job.h"
 
-TestSuite(job, .timeout = 60);
+/* Whoever runs the tests may ignore or block signals: both would be inherited. */
+static void setup(void) {
+        static const int signals[] = { SIGUSR1, SIGTERM, SIGINT, SIGCHLD };
+        sigset_t none;
+
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL);
+        for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+                signal(signals[i], SIG_DFL);
+}
+
+TestSuite(job, .init = setup, .timeout = 180);
 
 static int next(struct job *job) {
         struct pollfd pollfd = { .fd = job->signal_fd, .events = POLLIN };
         int r;
 
         do {
-                cr_assert_eq(poll(&pollfd, 1, 20000), 1);
+                cr_assert_eq(poll(&pollfd, 1, 60000), 1);
                 r = job_on_signal(job);
         } while (r == 0);
         return r;
@@ -25,6 +36,7 @@ static int next(struct job *job) {
 static pid_t child(struct job *job, void (*run)(void)) {
         pid_t pid = fork();
 
+        cr_assert_geq(pid, 0);
         if (pid == 0) {
                 sigprocmask(SIG_SETMASK, &job->mask, NULL);
                 run();

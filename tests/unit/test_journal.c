@@ -383,6 +383,16 @@ static void world_copy(struct world *to, const struct world *from) {
         to->fake.calls = to->calls;
 }
 
+/* Since the last picture nothing was written but what was there: many steps of one instruction that repeats
+ * itself, as memset() does on some machines. */
+static bool nothing_changed(void) {
+        const struct picture *last = n_pictures > 0 ? &pictures[n_pictures - 1] : NULL;
+
+        return last && memcmp(last->first, filmed->bytes, sizeof(last->first)) == 0 &&
+               memcmp(last->scratch, filmed->scratch, sizeof(last->scratch)) == 0 &&
+               memcmp(last->rows, filmed->rows, sizeof(last->rows)) == 0;
+}
+
 static void take_picture(void) {
         struct picture *to = &pictures[n_pictures];
 
@@ -415,7 +425,8 @@ static void on_trap(int number, siginfo_t *info, void *data) {
         ucontext_t *context = data;
 
         context->uc_mcontext.gregs[REG_EFL] &= ~TRAP_FLAG;
-        take_picture();
+        if (!nothing_changed())
+                take_picture();
         protect(true);
 }
 
@@ -471,7 +482,7 @@ static void film(void) {
         take_picture();
         session_free(session);
         printf("%zu states\n", n_pictures);
-        cr_assert_gt(n_pictures, 100);
+        cr_assert_gt(n_pictures, 50);
         cr_assert_lt(n_pictures, PICTURES_MAX);
 }
 

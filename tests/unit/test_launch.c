@@ -31,7 +31,7 @@ static void teardown(void) {
         job_deinit(&job);
 }
 
-TestSuite(launch, .init = setup, .fini = teardown, .timeout = 60);
+TestSuite(launch, .init = setup, .fini = teardown, .timeout = 180);
 
 static int start(char *const *argv, const struct filter *filter, struct launch *launch) {
         struct launch_options options = {
@@ -65,7 +65,7 @@ static size_t serve(int listener, int *ret_nrs, size_t max) {
                 struct seccomp_notif_resp response;
                 struct seccomp_notif notif;
 
-                cr_assert_geq(poll(&pollfd, 1, 20000), 1);
+                cr_assert_geq(poll(&pollfd, 1, 60000), 1);
                 if (pollfd.revents & POLLHUP)
                         return n;
                 if (kernel.receive(NULL, listener, &buffer) != 0)
@@ -103,8 +103,7 @@ Test(launch, a_child_that_may_not_go_is_gone) {
         cr_assert_eq(start(argv, &everything, &launch), 0);
         pid = launch.pid;
         launch_abort(&launch);
-        cr_assert_eq(kill(pid, 0), -1);
-        cr_assert_eq(errno, ESRCH);
+        cr_assert_eq(waitpid(pid, NULL, WNOHANG), -1, "it was waited for");
         launch_deinit(&launch);
 }
 
@@ -115,6 +114,8 @@ Test(launch, commands_that_cannot_be_executed) {
         struct launch launch;
         FILE *file;
 
+        /* A folder of the path that cannot be entered makes "missing" something else. */
+        setenv("PATH", "/usr/bin:/bin", 1);
         cr_assert_not_null(mkdtemp(folder));
         snprintf(script, sizeof(script), "%s/script", folder);
         file = fopen(script, "w");

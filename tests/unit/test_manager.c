@@ -27,10 +27,11 @@ static int in_child(int (*part)(void)) {
 }
 
 static void hand_over(const char *names, int n) {
+        int null = open("/dev/null", O_RDONLY);
         char number[16];
 
         for (int fd = 3; fd < 3 + n; fd++)
-                if (dup2(STDIN_FILENO, fd) < 0)
+                if (dup2(null, fd) < 0)
                         _exit(100);
         snprintf(number, sizeof(number), "%d", (int)getpid());
         setenv("LISTEN_PID", number, 1);
@@ -92,13 +93,15 @@ static bool told(int fd, const char *words) {
 static int tells(void) {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
         int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        char name[64];
+        socklen_t n = sizeof(address);
+        char name[sizeof(address.sun_path) + 1];
 
-        snprintf(name, sizeof(name), "@callgate-test-manager-%d", (int)getpid());
-        memcpy(address.sun_path + 1, name + 1, strlen(name) - 1);
-        if (bind(fd, (struct sockaddr *)&address,
-                 (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(name))) != 0)
+        /* A name of the kernel's choice. */
+        if (bind(fd, (struct sockaddr *)&address, sizeof(sa_family_t)) != 0 ||
+            getsockname(fd, (struct sockaddr *)&address, &n) != 0)
                 return 1;
+        snprintf(name, sizeof(name), "@%.*s", (int)(n - offsetof(struct sockaddr_un, sun_path) - 1),
+                 address.sun_path + 1);
         setenv("NOTIFY_SOCKET", name, 1);
         manager_ready("serving; 3 sessions");
         if (!told(fd, "READY=1\nSTATUS=serving; 3 sessions"))

@@ -392,7 +392,7 @@ Test(message, only_the_listener_brings_descriptors) {
         }
 }
 
-Test(message, over_a_socket, .timeout = 10) {
+Test(message, over_a_socket, .timeout = 60) {
         struct message from = sample(MESSAGE_ROW), to;
         const struct timeval soon = { .tv_usec = 1000 };
         struct buf payload = BUF_INIT(0);

@@ -6,15 +6,16 @@
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "supervisor/service/metrics.h"
 
 static bool yes(void *data) {
@@ -78,10 +79,16 @@ static int listen_somewhere(int family, char *address, size_t n) {
         return fd;
 }
 
-static void *close_soon(void *data) {
-        usleep(200000);
-        close(*(int *)data);
-        return NULL;
+static int predecessor = -1; /* leaves once it is waited for */
+
+/* Instead of the C library's. */
+int nanosleep(const struct timespec *time, struct timespec *rest) {
+        if (predecessor >= 0) {
+                predecessor = fd_close(predecessor);
+                return 0;
+        }
+        errno = clock_nanosleep(CLOCK_MONOTONIC, 0, time, rest);
+        return errno ? -1 : 0;
 }
 
 static const int families[] = { AF_INET, AF_INET6 };
@@ -89,13 +96,11 @@ static const int families[] = { AF_INET, AF_INET6 };
 Test(metrics, a_predecessor_is_waited_for) {
         for (size_t i = 0; i < 2; i++) {
                 struct metrics *metrics = NULL;
-                pthread_t thread;
                 char address[64];
-                int fd = listen_somewhere(families[i], address, sizeof(address));
 
-                cr_assert_eq(pthread_create(&thread, NULL, close_soon, &fd), 0);
+                predecessor = listen_somewhere(families[i], address, sizeof(address));
                 cr_expect_eq(open_at(address, &metrics), 0, "%s", address);
-                pthread_join(thread, NULL);
+                cr_expect_eq(predecessor, -1, "%s", address);
                 metrics_free(metrics);
         }
 }
@@ -120,7 +125,5 @@ Test(metrics, a_socket_comes_and_goes) {
         cr_assert_eq(stat(address + 5, &st), 0);
         cr_expect(S_ISSOCK(st.st_mode));
         metrics_free(metrics);
-        cr_expect_neq(stat(address + 5, &st), 0);
-        cr_expect_eq(errno, ENOENT);
-        rmdir(folder);
+        cr_expect_eq(rmdir(folder), 0, "nothing is left of it");
 }
