@@ -26,8 +26,9 @@
 #include "supervisor/service/log.h"
 
 #define SOCKET_NAME "keeper.sock"
-#define PATIENCE_MS 5000 /* for one answer; it takes microseconds */
-#define BUSY_MS     3000 /* a predecessor on its way out is waited for so long */
+#define PATIENCE_MS 5000  /* for one answer; it takes microseconds */
+#define BEGIN_MS    30000 /* for the first answer to a service that begins: a program has to be loaded */
+#define BUSY_MS     3000  /* a predecessor on its way out is waited for so long */
 #define BUSY_STEP   10
 
 struct process {
@@ -37,7 +38,8 @@ struct process {
         int fd;
         pid_t child; /* 0: somebody else started it */
         struct keeper_items items;
-        uint64_t next; /* of keeper_take() */
+        uint64_t next;   /* of keeper_take() */
+        int patience_ms; /* for one answer */
         bool dismissed;
         uv_poll_t *watch; /* frees itself once closed */
         uv_loop_t *loop;
@@ -48,12 +50,12 @@ extern char **environ;
 /* ---- one request ---- */
 
 /* libuv makes the descriptors that it watches nonblocking. */
-static int wait_for(int fd, short events) {
+static int wait_for(int fd, short events, int patience_ms) {
         struct pollfd pollfd = { .fd = fd, .events = events };
         int n;
 
         do
-                n = poll(&pollfd, 1, PATIENCE_MS);
+                n = poll(&pollfd, 1, patience_ms);
         while (n < 0 && errno == EINTR);
         return n < 0 ? error_origin(-errno) : n == 0 ? error_origin(-ETIMEDOUT) : 0;
 }
@@ -70,18 +72,19 @@ static ssize_t receive(int fd, struct keeper_reply *ret, int *ret_fds, size_t *r
         return n;
 }
 
-static int ask(int fd, const struct keeper_request *request, const int *fds, size_t n_fds,
-               struct kept *ret) {
+/* fd: of a connection that need not be the one of process yet. */
+static int ask_at(const struct process *process, int fd, const struct keeper_request *request,
+                  const int *fds, size_t n_fds, struct kept *ret) {
         struct keeper_reply reply;
         int got[KEEPER_FDS_MAX];
         size_t n_got;
         ssize_t n;
-        int r = fd < 0 ? error_origin(-ENOTCONN) : wait_for(fd, POLLOUT);
+        int r = fd < 0 ? error_origin(-ENOTCONN) : wait_for(fd, POLLOUT, process->patience_ms);
 
         if (!r)
                 r = fd_send_message(fd, request, sizeof(*request), fds, n_fds);
         if (!r || r == -EPIPE)
-                r = wait_for(fd, POLLIN);
+                r = wait_for(fd, POLLIN, process->patience_ms);
         if (r)
                 return error_trace(r);
         n = receive(fd, &reply, got, &n_got);
@@ -103,6 +106,11 @@ static int ask(int fd, const struct keeper_request *request, const int *fds, siz
         return reply.result;
 }
 
+static int ask(const struct process *process, const struct keeper_request *request, const int *fds,
+               size_t n_fds, struct kept *ret) {
+        return error_trace(ask_at(process, process->fd, request, fds, n_fds, ret));
+}
+
 static struct keeper_request request_of(enum keeper_operation operation, const char *name) {
         struct keeper_request request = { .magic = KEEPER_MAGIC, .operation = operation };
 
@@ -111,11 +119,11 @@ static struct keeper_request request_of(enum keeper_operation operation, const c
         return request;
 }
 
-static int greet(struct process *process, int fd) {
+static int greet(const struct process *process, int fd) {
         struct keeper_request request = request_of(KEEPER_HELLO, NULL);
 
         request.wait_ns = process->wait_ns;
-        return ask(fd, &request, NULL, 0, NULL);
+        return error_trace(ask_at(process, fd, &request, NULL, 0, NULL));
 }
 
 /* ---- finding and starting ---- */
@@ -213,7 +221,7 @@ static int put_all(struct process *process) {
                 const struct kept *item = &process->items.items[i];
                 struct keeper_request request = request_of(KEEPER_PUT, item->name);
 
-                r = ask(process->fd, &request, item->fds, item->n_fds, NULL);
+                r = ask(process, &request, item->fds, item->n_fds, NULL);
         }
         return error_trace(r);
 }
@@ -290,7 +298,7 @@ static int process_take(struct keeper *keeper, struct kept *ret) {
         int copies[KEEPER_FDS_MAX], r;
 
         request.index = process->next;
-        r = ask(process->fd, &request, NULL, 0, ret);
+        r = ask(process, &request, NULL, 0, ret);
         if (r == -ENOENT)
                 return 1;
         if (r)
@@ -329,7 +337,7 @@ static int process_put(struct keeper *keeper, const char *name, const int *fds, 
         r = keeper_items_put(&process->items, name, copies, n_fds);
         if (r)
                 return error_trace(r);
-        r = ask(process->fd, &request, fds, n_fds, NULL);
+        r = ask(process, &request, fds, n_fds, NULL);
         if (is_dead(r))
                 r = replace(process); /* it has put this one as well */
         if (r)
@@ -345,7 +353,7 @@ static int process_drop(struct keeper *keeper, const char *name) {
         /* In the keeper all that follows it moves up. */
         if (keeper_items_drop(&process->items, name) && process->next > 0)
                 process->next--;
-        r = ask(process->fd, &request, NULL, 0, NULL);
+        r = ask(process, &request, NULL, 0, NULL);
         if (is_dead(r))
                 r = replace(process);
         return error_trace(r);
@@ -358,7 +366,7 @@ static int process_dismiss(struct keeper *keeper) {
         stop_watching(process);
         process->dismissed = true;
         keeper_items_deinit(&process->items);
-        return error_trace(ask(process->fd, &request, NULL, 0, NULL));
+        return error_trace(ask(process, &request, NULL, 0, NULL));
 }
 
 static int process_watch(struct keeper *keeper, uv_loop_t *loop) {
@@ -401,12 +409,14 @@ int keeper_process_new(const struct config *config, struct keeper **ret) {
         process->keeper.kind = &kind;
         process->wait_ns = config->keeper_wait_ns;
         process->fd = -1;
+        process->patience_ms = BEGIN_MS;
         if (asprintf(&process->path, "%s/" SOCKET_NAME, config->state) < 0) {
                 process->path = NULL;
                 r = error_origin(-ENOMEM);
         }
         if (!r)
                 r = find_patiently(process);
+        process->patience_ms = PATIENCE_MS;
         if (r) {
                 process_free(&process->keeper);
                 return error_trace(r);
