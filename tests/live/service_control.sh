@@ -18,7 +18,6 @@ socket=$work/control.sock
 ask() { limited "$callgate" "$@" --control "$socket" >out 2>err; }
 json() { python3 -c 'import json, sys; print(eval(sys.argv[1], {"j": json.load(open("out"))}))' "$1"; }
 field() { ask sessions "$1" --json && json "j[\"$2\"]"; }
-is_field() { [ "$(field "$1" "$2")" = "$3" ]; }
 
 # A program that waits for files, handed over: $1 its name, then options of callgate.
 program() {
@@ -55,6 +54,9 @@ refused=$!
 "$live/../../examples/control/refused.py" "$socket" 'command=*two*' >python.out 2>python.err &
 python=$!
 until_true grep -q K8S.PODNAME follow.out || fail "follow: no heading" follow.err
+# What happens before somebody listens is not told to him: the three, and who asks.
+all_are_there() { [ "$(ask status --json && json 'j["connections"]')" = 4 ]; }
+until_true all_are_there || fail "following: not all are there" out follow.err refused.err python.err
 
 # ---- sessions ----
 program one record -o one.json
@@ -133,10 +135,9 @@ limited python3 "$live/service_peers.py" "$socket" hostile >out 2>err
 same "hostile peers" "done" "$(cat out)" err
 if [ "$(id -u)" -eq 0 ]; then
   chmod 666 "$socket"
-  limited setpriv --reuid 61803 --regid 61803 --clear-groups python3 - "$socket" stranger <"$live/service_peers.py" >out 2>err
+  limited "${stranger[@]}" python3 - "$socket" stranger <"$live/service_peers.py" >out 2>err
   has "a stranger is told" out "this user may not control the service"
-  cp "$callgate" callgate.copy
-  limited setpriv --reuid 61803 --regid 61803 --clear-groups "$work/callgate.copy" status --control "$socket" 2>err
+  as_stranger status --control "$socket" 2>err
   same "a stranger's callgate: exit status" 2 $? err
   has "a stranger's callgate is told" err "may not control"
 fi
@@ -156,7 +157,7 @@ same "a subscriber that does not read loses, and is told how much" True \
 # ---- what was followed ----
 until_true grep -q '"mkdir"' refused.out || fail "follow --refused: nothing" refused.err
 same "follow --refused: only that, of that session" "2 mkdir" "$(python3 -c 'import json
-for line in open("refused.out"):
+for line in open("refused.out").readlines():
     event = json.loads(line)
     if "syscall_name" in event: print(event["session"], event["syscall_name"])' | sort -u | xargs)"
 until_true grep -q mkdir python.out || fail "python: no refusal" python.err
@@ -171,7 +172,8 @@ same "follow, interrupted: says nothing" "" "$(cat follow.err)"
 touch one.down
 wait "$one"
 same "the first program: exit status" 7 $? one.err
-until_true is_field 1 ended_ns "$(field 1 ended_ns)"
+ended() { [ "$(field "$1" ended_ns)" != None ]; }
+until_true ended 1 || fail "the first program: its session does not end" err
 ask sessions
 has_not "sessions: ended ones are not shown" out " record "
 ask sessions -a
@@ -182,8 +184,7 @@ ask sessions 1 --mode record
 has "an ended session stays as it is" err "session 1 has ended"
 ask sessions 2 --end
 same "--end: exit status" 0 $? err
-ended() { [ "$(field 2 ended_ns)" != None ]; }
-until_true ended || fail "--end: it does not end" err
+until_true ended 2 || fail "--end: it does not end" err
 touch two.down
 wait "$two"
 

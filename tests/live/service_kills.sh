@@ -228,8 +228,7 @@ fi
 # ---- the keeper itself ----
 batch=$((batch + 1))
 begin "keeper-$batch"
-keepers() { pgrep -f -- "--keeper $work/state/keeper.sock"; }
-kill -KILL "$(keepers)"
+kill -KILL "$(keeper_pid)"
 until_true grep -q 'holds all' service.err || fail "no other keeper is started" service.err
 change_kill
 check "keeper-$batch"

@@ -17,6 +17,35 @@ service_config() {
   } >"$work/service.yaml"
 }
 
+# Processes by their command lines, which begin with these words. The words are no pattern, as they would be for pgrep: a
+# path may have characters that mean something there.
+pids_of() { # word…
+  local file words
+  for file in /proc/[0-9]*/cmdline; do
+    { mapfile -d '' -t words <"$file"; } 2>/dev/null || continue
+    if [ "${words[*]:0:$#}" = "$*" ]; then
+      file=${file#/proc/}
+      echo "${file%/cmdline}"
+    fi
+  done
+}
+keeper_pid() { pids_of callgated-keeper --keeper "$work/state/keeper.sock"; }
+
+# A task that makes its session wait (hostile stuck): what says that it is so far, and its end.
+stuck_waits() { cat "/proc/$service_pid/task/"*/wchan 2>/dev/null | grep -q userfault; }
+stuck_end() {
+  # shellcheck disable=SC2046
+  kill -KILL $(pids_of "$programs/hostile" stuck "$work/is-stuck")
+}
+
+# callgate as somebody else, who may read neither the build nor what is the test's; only for a test that is root's.
+stranger=(setpriv --reuid "$TEST_UID" --regid "$TEST_UID" --clear-groups)
+as_stranger() { # argument of callgate…
+  [ -e "$work/callgate.copy" ] || cp "$callgate" "$work/callgate.copy"
+  chmod 755 "$work/callgate.copy"
+  limited "${stranger[@]}" "$work/callgate.copy" "$@"
+}
+
 service_serves() { [ "$(grep -c 'serving;' "$work/service.err")" -gt "$1" ]; }
 
 # Starts it and waits until it serves. Arguments are further options.

@@ -204,7 +204,7 @@ if [ -e is-stuck ]; then
     "$([ "$(count_of)" -gt 0 ] && echo yes)" service.err
   limited "$callgate" status --control "$work/control.sock" >status.out 2>&1
   same "beside a task that makes its session wait: callgate status" 0 $? status.out
-  kill -KILL $(pgrep -f "^$programs/hostile stuck $work/is-stuck")
+  stuck_end
 fi
 wait "$stuck"
 

@@ -53,9 +53,11 @@ oci() { # command of the runtime…
       'umount /sys/fs/cgroup/unified 2>/dev/null; exec crun "$@"' crun --root "$work/crun" "$@" </dev/null
   fi
 }
-run() { # id, profile, noNewPrivileges
+# Control groups have the names of containers, and those are the whole machine's.
+id_of() { echo "$mark-$1"; }
+run() { # name, profile, noNewPrivileges
   configure "$2" "$3" sh /work/script.sh
-  oci run --bundle bundle "$1"
+  oci run --bundle bundle "$(id_of "$1")"
 }
 
 run plain none no >out.plain 2>err.plain
@@ -68,13 +70,17 @@ Y
 service_start
 given() { limited "$callgate" "$@" --control "$work/control.sock"; }
 
-# Numbers of the sessions of a container with a status.
-sessions() { # id, status
-  python3 -B - "$live" "$work/control.sock" "$@" <<'S'
-import sys
+# Numbers of the sessions of a container with a status; "ended": when they have, and nothing is left to be counted.
+sessions() { # name, status, [ended]
+  python3 -B - "$live" "$work/control.sock" "$(id_of "$1")" "${@:2}" <<'S'
+import sys, time
 sys.path.insert(0, sys.argv[1])
 from service_control import Control
-for session in Control(sys.argv[2]).sessions(**{"container-id": sys.argv[3], "status": sys.argv[4]}):
+control = Control(sys.argv[2])
+for session in control.sessions(**{"container-id": sys.argv[3], "status": sys.argv[4]}):
+    end = time.monotonic() + 50
+    while sys.argv[5:] and not control.call("session", session["session"])["ended_ns"] and time.monotonic() < end:
+        time.sleep(0.02)
     print(session["session"])
 S
 }
@@ -125,7 +131,7 @@ for nnp in yes no; do
   run "dry-$nnp" dry.json $nnp >out 2>err
   same "$what: dry run: exit status" 33 $? err service.err
   same_file "$what: dry run: output" out.plain out
-  number=$(sessions "dry-$nnp" creating)
+  number=$(sessions "dry-$nnp" creating ended)
   if [[ $number =~ ^[0-9]+$ ]]; then pass; else
     fail "$what: one session: '$number'" service.err
     continue
@@ -157,24 +163,25 @@ for nnp in yes no; do
   without profiles/strict.json mkdir
   limited "$callgate" profile dry-run-profile profiles/strict.json --runtime "$runtime" --listener "$work/oci.sock" -o dry.json
   configure dry.json $nnp sh -c 'mkdir /tmp/made && rmdir /tmp/made; exec sleep 1000'
-  oci create --bundle bundle "long-$nnp" >out 2>&1
+  id=$(id_of "long-$nnp")
+  oci create --bundle bundle "$id" >out 2>&1
   same "$what: create" 0 $? out service.err
-  oci start "long-$nnp" >out 2>&1
+  oci start "$id" >out 2>&1
   same "$what: start" 0 $? out
   begun() { number=$(sessions "long-$nnp" creating) && [ -n "$number" ] && calls "$number" | grep -qx "mkdir mkdir workload"; }
   if until_true begun; then pass; else fail "$what: the session of start" service.err; fi
-  oci exec "long-$nnp" sh -c 'mkdir /tmp/exec && rmdir /tmp/exec && exit 44' >out 2>&1
+  oci exec "$id" sh -c 'mkdir /tmp/exec && rmdir /tmp/exec && exit 44' >out 2>&1
   same "$what: exec: exit status" 44 $? out service.err
-  number=$(sessions "long-$nnp" running)
+  number=$(sessions "long-$nnp" running ended)
   if [[ $number =~ ^[0-9]+$ ]]; then pass; else fail "$what: exec: a session of its own: '$number'" service.err; fi
   calls "$number" >rows
   has_line "$what: exec: the workload's call" rows "mkdir mkdir workload"
   given sessions "$number" --json >session.json
   # crun does not say which process that is.
   has_not "$what: exec: its process" session.json '"pid":0,'
-  oci kill "long-$nnp" KILL >out 2>&1
+  oci kill "$id" KILL >out 2>&1
   same "$what: kill" 0 $? out
-  until_true oci delete "long-$nnp" || fail "$what: delete"
+  until_true oci delete "$id" || fail "$what: delete"
 done
 
 # ---- recorded, then run by the runtime alone ----
@@ -185,7 +192,7 @@ for nnp in yes no; do
   run "record-$nnp" record.json $nnp >out 2>err
   same "$what: recording: exit status" 33 $? err service.err
   same_file "$what: recording: output" out.plain out
-  number=$(sessions "record-$nnp" creating)
+  number=$(sessions "record-$nnp" creating ended)
   for words in "--for $runtime" "--args --for $runtime"; do
     # shellcheck disable=SC2086
     given snapshot "$number" -o learnt.json $words 2>err
@@ -217,23 +224,26 @@ keeper: { kind: process, wait: 120s }
 profiles: [ $work/profiles ]
 Y
 service_start
-keeper_fds() { find "/proc/$(pgrep -f -- "--keeper $work/state/keeper.sock")/fd" -mindepth 1 | wc -l; }
-keeper_has_it() { [ "$(keeper_fds)" -gt "$before" ]; }
+keeper_fds() { find "/proc/$(keeper_pid)/fd" -mindepth 1 | wc -l; }
+idle=$(keeper_fds)
+keeper_is_idle() { [ "$(keeper_fds)" -eq "$idle" ]; }
+keeper_has_it() { [ "$(keeper_fds)" -gt "$idle" ]; }
 for how in TERM KILL; do
   what="$runtime, SIG$how between create and start"
   configure dry.json yes sh /work/script.sh
-  before=$(keeper_fds)
-  oci create --bundle bundle "over-$how" >out 2>err
+  id=$(id_of "over-$how")
+  until_true keeper_is_idle || fail "$what: something is kept of what was before" service.err
+  oci create --bundle bundle "$id" >out 2>err
   same "$what: create" 0 $? err service.err
   [ $how = TERM ] || until_true keeper_has_it || fail "$what: nothing is kept" service.err
   kill "-$how" "$service_pid"
   wait "$service_pid" 2>/dev/null
   service_start
-  oci start "over-$how" >out 2>err
+  oci start "$id" >out 2>err
   same "$what: start" 0 $? err service.err
   begun() { number=$(sessions "over-$how" creating) && [ -n "$number" ] && calls "$number" | grep -qx "mkdir mkdir workload"; }
   if until_true begun; then pass; else fail "$what: its session" service.err; fi
-  until_true oci delete "over-$how" || fail "$what: delete"
+  until_true oci delete "$id" || fail "$what: delete"
 done
 kill -INT "$service_pid"
 wait "$service_pid"
