@@ -5,7 +5,7 @@
 //
 //   node receiver.js PACKAGES LISTEN OUT [MANNERS]
 //
-// LISTEN is a path or a port of 127.0.0.1; MANNERS is JSON: key (the shared key), silent (no receipts), die (after so
+// LISTEN is a path or ADDRESS:PORT; MANNERS is JSON: key (the shared key), silent (no receipts), die (after so
 // many entries, in the middle of whatever it is), garbage (no server at all, but somebody who answers with bytes).
 'use strict';
 const fs = require('fs');
@@ -14,7 +14,8 @@ const path = require('path');
 
 const [packages, listen, out, manners] = process.argv.slice(2);
 const want = JSON.parse(manners || '{}');
-const listenOptions = /^\d+$/.test(listen) ? { port: Number(listen), host: '127.0.0.1' } : { path: listen };
+const [, host, port] = listen.match(/^([\d.]+):(\d+)$/) || [];
+const listenOptions = port ? { port: Number(port), host } : { path: listen };
 if (listenOptions.path)
   fs.rmSync(listenOptions.path, { force: true });
 const ready = () => fs.writeSync(1, 'listening\n');
