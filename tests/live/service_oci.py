@@ -298,10 +298,11 @@ def storm(stack):
             idle = []
             for i in range(max_connections + 50):
                 idle.append(dial(crowd))
-                if i % 50 == 49:
-                    good("a storm")
+                if i % 10 == 9:  # whoever stalls gives way, too
                     patient.sendall(data[n_sent:n_sent + 1])
                     n_sent += 1
+                if i % 50 == 49:
+                    good("a storm")
             good("a full house")
             hangs_up("the first to come", idle[0])
     patient.sendall(data[n_sent:])
