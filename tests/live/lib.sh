@@ -14,8 +14,16 @@
 
 set -u
 live=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-export LC_ALL=C TZ=UTC PATH=/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin
-unset CDPATH ENV BASH_ENV GREP_OPTIONS MAKEFLAGS MAKELEVEL
+# Nothing that programs do here may depend on who runs the tests: of the environment only what names places (and the
+# ways to the network of a test that fetches packages) is kept.
+for name in $(compgen -e); do
+  case $name in
+  CALLGATE_* | *_TEST_INNER | HOME | TMPDIR | *SAN_OPTIONS | *_proxy | *_PROXY | *CERT* | *CA_BUNDLE* | *CAINFO*) ;;
+  *) unset "$name" 2>/dev/null ;;
+  esac
+done
+export LC_ALL=C TZ=UTC PATH=/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin HOME=${HOME:-/}
+umask 022
 
 skip() {
   echo "skipped: $*"
@@ -75,8 +83,11 @@ need() {
   done
 }
 
-# What the test runner left open (its log) is nothing that the programs of a test should inherit.
-for fd in 3 4 5 6 7 8 9; do eval "exec $fd>&-"; done
+# What the test runner left open (its log) is nothing that the programs of a test should inherit. (One of these is the
+# script that is being read.)
+for fd in "/proc/$$/fd/"*; do
+  [ "${fd##*/}" -le 2 ] || [ "$fd" -ef "$0" ] || eval "exec ${fd##*/}>&-"
+done
 
 # Every process below this line carries the mark; /proc/PID/environ shows it whatever the process became.
 mark=callgate-live-$$-$RANDOM$RANDOM
@@ -85,14 +96,15 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/callgate-live.XXXXXX") || exit 1
 chmod 755 "$work"
 cd "$work" || exit 1
 
-# Processes of this test still alive (zombies do not count: they belong to whoever has to reap them).
+# Processes of this test still alive (zombies do not count: they belong to whoever has to reap them; nor does who ended
+# since it was found).
 leftovers() {
   local file pid
   # shellcheck disable=SC2013
   for file in $(grep -lsa "CALLGATE_TEST_MARK=$mark" /proc/[0-9]*/environ 2>/dev/null); do
     pid=${file#/proc/}
     pid=${pid%/environ}
-    [ "$pid" = $$ ] || [ "$pid" = "$BASHPID" ] || grep -qs '^State:[[:space:]]*Z' "/proc/$pid/status" || echo "$pid"
+    [ "$pid" = $$ ] || [ "$pid" = "$BASHPID" ] || ! grep -qs '^State:[[:space:]]*[^ZX[:space:]]' "/proc/$pid/status" || echo "$pid"
   done
 }
 
@@ -125,8 +137,13 @@ fail() { # sentence [file to show…]
   shift
   local file
   for file; do
-    [ -s "$file" ] && { echo "--- $(basename "$file")"; head -c 4000 "$file" | sed 's/^/    /'; }
+    [ -s "$file" ] && { echo "--- $(basename "$file")"; excerpt "$file" | sed 's/^/    /'; }
   done
+}
+
+excerpt() { # file: its beginning and its end
+  head -c 4000 "$1"
+  [ ! -f "$1" ] || [ "$(stat -c %s "$1")" -le 4000 ] || { echo; echo '[…]'; tail -c 2000 "$1"; }
 }
 
 same() { # sentence expected actual [file to show…]
@@ -156,13 +173,16 @@ absent() { # sentence path
 }
 
 # A safety net only: no check depends on how long something took. 124 when it was needed.
-limited() { timeout -k 5 "${LIMIT:-60}" "$@"; }
+limited() { timeout -k 5 "${LIMIT:-100}" "$@"; }
 
-# Waits until a command succeeds, looking every 20 ms; 1 after $PATIENCE seconds.
+# Waits until a command succeeds, looking every 20 ms; 1 after $PATIENCE seconds. (By a clock that nobody sets.)
 until_true() {
-  local end=$((SECONDS + ${PATIENCE:-30}))
+  local up end
+  read -r end _ </proc/uptime
+  end=$((${end%.*} + ${PATIENCE:-60}))
   until "$@" >/dev/null 2>&1; do
-    [ $SECONDS -lt $end ] || return 1
+    read -r up _ </proc/uptime
+    [ "${up%.*}" -lt $end ] || return 1
     sleep 0.02
   done
 }
