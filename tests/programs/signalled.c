@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * signalled SECONDS SIGNAL…: says "ready", counts each of the signals it gets and, on SIGTERM or when the
- * time is over, prints the counts.
+ * signalled SECONDS SIGNAL…: says "ready" and, of each signal that it got, "<NUMBER>", once for each time.
+ * On SIGTERM or when the time is over, prints how often each of them came.
  */
 
 #include <signal.h>
@@ -18,6 +18,7 @@ static void on_signal(int signal_number) {
 
 int main(int argc, char **argv) {
         struct sigaction action = { .sa_handler = on_signal };
+        int said[65] = { 0 };
         time_t end = time(NULL) + (argc > 1 ? atoi(argv[1]) : 10);
         sigset_t all, before;
 
@@ -34,6 +35,10 @@ int main(int argc, char **argv) {
 
                 FD_ZERO(&none);
                 pselect(0, &none, NULL, NULL, &pause, &before);
+                for (int i = 2; i < argc; i++)
+                        for (int number = atoi(argv[i]); said[number] < counts[number]; said[number]++)
+                                printf("<%d>\n", number);
+                fflush(stdout);
         }
         for (int i = 2; i < argc; i++)
                 printf("signal %d: %d\n", atoi(argv[i]), (int)counts[atoi(argv[i])]);
