@@ -17,23 +17,9 @@ policed() { limited "$callgate" run -q --policy "$work/identity.yaml" -- "$@"; }
 
 # A library's own tests say what programs rely on.
 if [ "${1:-}" = python ]; then
-  /usr/bin/python3 -c 'import test.test_posix' 2>/dev/null || skip "Python's own tests are not installed"
-  for module in "${@:2}"; do
-    # On a machine without a VSOCK device its tests wait for ever, supervised or not.
-    for how in native policed; do
-      rm -rf python && mkdir python && cd python || exit 1
-      if [ $how = native ]; then
-        LIMIT=300 limited /usr/bin/python3 -m test -q -i 'ThreadedVSOCK*' $module >../$how.out 2>&1 </dev/null
-      else
-        LIMIT=300 policed /usr/bin/python3 -m test -q -i 'ThreadedVSOCK*' $module >../$how.out 2>&1 </dev/null
-      fi
-      cd ..
-      chmod -R u+rwx python
-      grep -E '^(FAIL|ERROR):' $how.out | sort >$how.failed
-    done
-    same_file "python's $module" native.failed policed.failed
-    has "python's $module ran" policed.out "Tests result:"
-  done
+  . "$live/python_suite.sh"
+  "$python" -c 'import test.test_posix' 2>/dev/null || skip "Python's own tests are not installed"
+  for module in "${@:2}"; do python_suite "$work/identity.yaml" "$module"; done
   finish
 fi
 
@@ -120,7 +106,7 @@ compared() { # sentence program…: in a directory of its own each, output, exit
 cat >coreutils.sh <<'S'
 umask 027
 mkdir -p a/b/c; echo one >a/one; echo two >a/b/two; ln -s ../one a/b/link; ln a/one a/hard
-cp -a a copy; ls -lR --time-style=+ a copy | sed 's/ [0-9]* root/ root/'; du -a --apparent-size a | sort
+cp -a a copy; ls -lR --time-style=+ a copy | sed '/^total/d; s/ [0-9]* root/ root/'; du -a --apparent-size a | sort
 readlink -f a/b/link; realpath a/b/../b/link; stat -c '%n %F %a %s %h' a/* a/b/*; touch -d 2001-02-03 a/one
 stat -c %y a/hard; head -c 3 a/one; tail -c 3 a/b/two; wc a/one a/b/two nothing; cat nothing/x a/one/x
 install -m 640 a/one installed; mv installed a/b/; dd if=a/one of=a/dd bs=1 count=2 status=none; test -r a/one && echo readable
