@@ -78,12 +78,16 @@ static void read_all(void) {
         struct timex timex = { 0 };
         long words[4];
 
+        adjtimex(&timex);
         for (size_t i = 0; i < sizeof(clocks) / sizeof(clocks[0]); i++) {
+                /* TAI is ahead by as many seconds as the machine was told that it is, if it was. */
+                long ahead = clocks[i].clock == 11 ? timex.tai : 0;
+
                 clock_gettime(clocks[i].clock, &now);
-                printf("%s %lld\n", clocks[i].name, (long long)now.tv_sec);
+                printf("%s %lld\n", clocks[i].name, (long long)now.tv_sec - ahead);
                 memset(words, 0, sizeof(words));
                 syscall(SYS_clock_gettime, clocks[i].clock, words);
-                printf("%s-call %lld\n", clocks[i].name, (long long)words[0]);
+                printf("%s-call %lld\n", clocks[i].name, (long long)words[0] - ahead);
         }
         printf("time %lld\n", (long long)time(NULL));
         printf("time-call %lld\n", (long long)syscall(SYS_time, NULL));
@@ -93,6 +97,7 @@ static void read_all(void) {
         syscall(SYS_gettimeofday, words, NULL);
         printf("gettimeofday-call %lld\n", (long long)words[0]);
         read_legacy();
+        timex = (struct timex){ 0 };
         adjtimex(&timex);
         printf("adjtimex %lld\n", (long long)timex.time.tv_sec);
 #ifdef SYS_clock_gettime64
@@ -226,7 +231,7 @@ static void wait_all(void) {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static sem_t posted;
-static int ready;
+static int ready, woken;
 
 static void on_signal(int signal) {
         (void)signal;
@@ -240,8 +245,11 @@ static void *wake(void *data) {
         pthread_mutex_unlock(&lock);
         usleep(100000);
         sem_post(&posted);
-        usleep(100000);
-        pthread_kill(*(pthread_t *)data, SIGUSR1);
+        /* Not once: the first may come before the call that it is to end. */
+        while (!__atomic_load_n(&woken, __ATOMIC_SEQ_CST)) {
+                usleep(100000);
+                pthread_kill(*(pthread_t *)data, SIGUSR1);
+        }
         return NULL;
 }
 
@@ -264,6 +272,7 @@ static void wake_all(void) {
         printf("sem %s %lld\n", strerror(r), monotonic_ms() - before);
         fflush(stdout);
         r = clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &at, NULL);
+        __atomic_store_n(&woken, 1, __ATOMIC_SEQ_CST);
         printf("sleep %s %lld\n", strerror(r), monotonic_ms() - before);
         pthread_join(thread, NULL);
 }
