@@ -16,7 +16,7 @@ cat >every.json <<'J'
   "defaultAction": "SCMP_ACT_ALLOW",
   "syscalls": [
     { "names": ["getpriority"], "action": "SCMP_ACT_ERRNO" },
-    { "names": ["sync"], "action": "SCMP_ACT_ERRNO", "errnoRet": 38 },
+    { "names": ["getgid"], "action": "SCMP_ACT_ERRNO", "errnoRet": 38 },
     { "names": ["umask"], "action": "SCMP_ACT_ERRNO", "errnoRet": 0 },
     { "names": ["socket"], "action": "SCMP_ACT_ERRNO", "errnoRet": 97 },
     { "names": ["getppid"], "action": "SCMP_ACT_TRAP" },
@@ -27,13 +27,13 @@ cat >every.json <<'J'
   ]
 }
 J
-by_hand=(7fff0000 "$(nr getpriority)=50001" "$(nr sync)=50026" "$(nr umask)=50000" "$(nr socket)=50061"
+by_hand=(7fff0000 "$(nr getpriority)=50001" "$(nr getgid)=50026" "$(nr umask)=50000" "$(nr socket)=50061"
   "$(nr getppid)=30000" "$(nr getsid)=7ffc0000" "$(nr personality)=7ff00007" "$(nr sched_yield)=0"
   "$(nr getuid)=80000000")
 
 ulimit -c 0
-for words in getpriority,0,0 sync umask,0 socket,1,1,0 getppid getsid,0 personality,0xffffffff sched_yield getuid getpid \
-  'getpriority,0,0 sync umask,0 socket,1,1,0 getsid,0 getpid' 'getpid getuid getpid' 'getpid sched_yield getpid'; do
+for words in getpriority,0,0 getgid umask,0 socket,1,1,0 getppid getsid,0 personality,0xffffffff sched_yield getuid getpid \
+  'getpriority,0,0 getgid umask,0 socket,1,1,0 getsid,0 getpid' 'getpid getuid getpid' 'getpid sched_yield getpid'; do
   for options in '' -H -t '-t -H'; do
     # shellcheck disable=SC2086
     limited "$referee" "${by_hand[@]}" -- "$call" $options $words >out.kernel 2>/dev/null

@@ -16,6 +16,8 @@ whole_or_absent() { # sentence file
   if /usr/bin/python3 -E -c 'import json, sys; json.load(open(sys.argv[1]))' "$2" 2>/dev/null; then pass; else fail "$1: a half-written file" "$2"; fi
 }
 
+ended() { ! kill -0 "$1" 2>/dev/null; }
+
 child_named() { # parent name
   local pid
   for pid in $(cat "/proc/$1/task/$1/children" 2>/dev/null); do
@@ -83,13 +85,9 @@ for i in $(seq 6); do
   kill -KILL "$supervisor"
   # Calls now fail with ENOSYS: hold counts them and, being persistent, has to be asked to stop.
   touch "s$i.stop"
-  for round in $(seq 500); do
-    kill -0 $pid 2>/dev/null || break
-    # Where the filter notifies access(2), the request to stop cannot be seen any more.
-    [ "$round" -eq 50 ] && kill -TERM $pid
-    sleep 0.02
-  done
-  kill -0 $pid 2>/dev/null && { fail "supervisor killed ($i): callgate hangs" "s$i.err"; kill -KILL $pid; }
+  # Where the filter notifies access(2), the request to stop cannot be seen any more.
+  PATIENCE=1 until_true ended $pid || kill -TERM $pid
+  until_true ended $pid || { fail "supervisor killed ($i): callgate hangs" "s$i.err"; kill -KILL $pid; }
   wait $pid 2>/dev/null
   status=$?
   has "supervisor killed ($i): callgate says so" "s$i.err" "supervisor was killed"

@@ -50,7 +50,9 @@ for verb in dry-run record; do
   touch round.2
   PATIENCE=120 until_true test ! -e round.2
   after="$(fds $pid)"
-  after_supervisor=$(fds "$supervisor")
+  # Of who died just now it may not have heard yet.
+  holds_no_more() { after_supervisor=$(fds "$supervisor") && [ "$after_supervisor" -le $((before_supervisor + 16)) ]; }
+  until_true holds_no_more
   after_kib=$(kib "$supervisor")
   touch round.3
   wait $pid

@@ -52,7 +52,7 @@ done
 # ---- side by side ----
 pids=()
 for i in $(seq 12); do
-  LIMIT=60 limited "$callgate" dry-run --profile "$profiles/violation.json" --json -o "side.$i" -- sh -c "i=0; while [ \$i -lt 40 ]; do /bin/echo $i; i=\$((i+1)); done; exit $i" >"side.out.$i" 2>/dev/null </dev/null &
+  limited "$callgate" dry-run --profile "$profiles/violation.json" --json -o "side.$i" -- sh -c "i=0; while [ \$i -lt 40 ]; do /bin/echo $i; i=\$((i+1)); done; exit $i" >"side.out.$i" 2>/dev/null </dev/null &
   pids+=($!)
 done
 for i in $(seq 12); do

@@ -11,9 +11,21 @@ import os
 import pty
 import re
 import select
+import socket
 import subprocess
 import sys
 import time
+
+
+
+def is_there(folder):
+    """A name that was bound does not mean yet that somebody listens."""
+    for name in os.listdir(folder) if os.path.isdir(folder) else ():
+        with socket.socket(socket.AF_UNIX) as there:
+            if there.connect_ex(folder + "/" + name) == 0:
+                return True
+    return False
+
 
 callgate, policy, answers = sys.argv[1:4]
 apart = sys.argv[4:] == ["apart"]
@@ -23,7 +35,7 @@ if apart:
     runner = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               start_new_session=True)
     folder = os.environ["XDG_RUNTIME_DIR"] + "/callgate"
-    while not (os.path.isdir(folder) and os.listdir(folder)):
+    while not is_there(folder):
         time.sleep(0.01)
     command = [callgate, "answer", "--answers", answers]
 else:
@@ -37,7 +49,7 @@ text = ""
 
 def wait(pattern):
     global text
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while True:
         match = re.search(pattern, text)
         if match:
@@ -65,7 +77,7 @@ if not apart:
     wait("Operation not permitted")
 answer("always", "A")
 if apart:
-    output = runner.communicate(timeout=30)[0].decode()
+    output = runner.communicate(timeout=60)[0].decode()
     if runner.returncode != 0 or "Operation not permitted" not in output or "status 0" not in output:
         sys.exit("the program saw other answers: %r" % output)
 else:

@@ -68,7 +68,6 @@ done
 # ---- tasks that die in the middle ----
 
 fds_of() { find "/proc/$1/fd" -mindepth 1 2>/dev/null | wc -l; }
-supervisor_of() { pgrep -P "$1" -x callgated || pgrep -f -x "callgated.*" -P "$1"; }
 
 cat >dying.sh <<S
 echo ready; read -r _
@@ -93,8 +92,8 @@ if [ -n "$supervisor" ] && is_root; then
   echo go >&3
   read -r line <&4
   same "dying tasks: went through" done "$line"
-  until_true test "$(fds_of "$supervisor")" -le "$before"
-  same "dying tasks: no descriptor of the supervisor is left open" yes "$([ "$(fds_of "$supervisor")" -le "$before" ] && echo yes || fds_of "$supervisor")"
+  holds_no_more() { [ "$(fds_of "$supervisor")" -le "$before" ]; }
+  until_true holds_no_more && pass || fail "dying tasks: descriptors of the supervisor: $before before, $(fds_of "$supervisor") afterwards"
 else
   echo go >&3
   read -r line <&4
@@ -107,7 +106,19 @@ has "dying tasks: the ledger balances" dying.err "pending 0"
 
 # ---- no more descriptors ----
 
-# Ours: the program is told so, not let through, and all is well when there are some again.
+# Ours: the program is told so, not let through, and all is well when there are some again. The limit is the lowest
+# number that is not in use, as soon as that stays the same.
+starve() { # pid hard-limit
+  local n before=-1
+  while :; do
+    n=0
+    while [ -e "/proc/$1/fd/$n" ]; do n=$((n + 1)); done
+    prlimit --pid "$1" --nofile="$n:$2"
+    [ "$n" -ne "$before" ] || break
+    before=$n
+    sleep 0.1
+  done
+}
 cat >starving.sh <<S
 echo ready; read -r _
 read -r x 2>/dev/null <"$work/place/secret/key" && echo got it
@@ -123,7 +134,7 @@ if is_root && command -v prlimit >/dev/null; then
     [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = callgated ] && supervisor=$pid
   done
   limits=$(prlimit --pid "$supervisor" --nofile --noheadings --output SOFT,HARD | xargs | tr ' ' :)
-  prlimit --pid "$supervisor" --nofile="$(fds_of "$supervisor"):${limits#*:}"
+  starve "$supervisor" "${limits#*:}"
   echo go >&3
   until [ "$line" = tried ]; do
     read -r line <&4 || break

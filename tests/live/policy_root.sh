@@ -98,7 +98,7 @@ cp /bin/true deb/usr/bin/x; chown 0:50 deb/usr/bin/x; chmod 4755 deb/usr/bin/x
 touch -d @1600000000 deb/usr/bin/x deb/usr/bin deb/usr deb
 dpkg-deb -b deb x.deb >/dev/null; dpkg-deb -c x.deb; dpkg-deb -x x.deb unpacked
 find . ! -name '*.deb' ! -name '*.cpio' -printf '%y %m %U %G %n %p %l\n' | sort -k6
-ls -ln src/d | awk '{ print $1, $2, $3, $4, $NF }'
+ls -ln src/d | sed 1d | awk '{ print $1, $2, $3, $4, $NF }'
 id; whoami; id -G
 stat -c '%n %t:%T %F' n b f
 python3 - <<'P'

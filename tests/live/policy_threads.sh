@@ -105,14 +105,25 @@ for limit in 24 32 48; do
   fi
 done
 
-# Killed at any moment: the program, its group, in the middle of whatever it was doing.
+# Killed at any moment: the program, its group, in the middle of whatever it was doing. The first of them first, since a
+# parent that lives would say what became of its child.
+is_mixed() { [[ $(tr '\0' ' ' 2>/dev/null <"/proc/$1/cmdline") == "$programs/mixed "* ]]; }
+parent_of() { sed -n 's/^PPid:[[:space:]]*//p' "/proc/$1/status" 2>/dev/null; }
+running() {
+  local pid
+  first=() others=()
+  for pid in $(leftovers); do
+    is_mixed "$pid" || continue
+    if is_mixed "$(parent_of "$pid")"; then others+=("$pid"); else first+=("$pid"); fi
+  done
+  [ ${#first[@]} -gt 0 ]
+}
 for round in $(seq 12); do
   LIMIT=60 under "$programs/mixed" endless 6 >out 2>err &
   runner=$!
   sleep "0.$((RANDOM % 4))$((RANDOM % 10))"
-  until_true pgrep -u "$(id -u)" -f "^$programs/mixed endless" || { fail "kill $round: did not start" out err; break; }
-  # shellcheck disable=SC2046
-  kill -KILL $(for pid in $(leftovers); do grep -qsa "^$programs/mixed" "/proc/$pid/cmdline" && echo "$pid"; done) 2>/dev/null
+  until_true running || { fail "kill $round: did not start" out err; break; }
+  kill -KILL "${first[@]}" "${others[@]}" 2>/dev/null
   wait $runner
   same "kill $round: exit status" 137 $? err
   same "kill $round: no mistakes before" "" "$(head -c 2000 out)"

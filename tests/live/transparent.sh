@@ -112,12 +112,12 @@ for verb in "${verbs[@]}"; do
   limited bash -c '"$@" | head -n 1; echo "${PIPESTATUS[0]}"' bash "${prefix[@]}" yes >pipe.out 2>/dev/null
   same "$verb: yes | head" "y 141" "$(xargs <pipe.out)"
   # The reader sees the end when the program closes its output, not when it ends.
-  limited bash -c 'exec 3< <("$@" 2>/dev/null); cat <&3; touch seen; wait' bash "${prefix[@]}" sh -c "echo text; exec >&- 2>&-; for i in \$(seq 500); do [ -e '$work/seen' ] && exit 0; sleep 0.02; done; touch '$work/unseen'" >pipe.out
+  limited bash -c 'exec 3< <("$@" 2>/dev/null); cat <&3; touch seen; wait' bash "${prefix[@]}" sh -c "echo text; exec >&- 2>&-; for i in \$(seq 2000); do [ -e '$work/seen' ] && exit 0; sleep 0.02; done; touch '$work/unseen'" >pipe.out
   same "$verb: what the reader got" text "$(cat pipe.out)"
   absent "$verb: the reader sees the end as soon as the program closes its output" "$work/unseen"
   rm -f seen unseen
   # The writer is told when the program closes its input.
-  limited bash -c 'trap "" PIPE; for i in $(seq 500); do echo $i || { touch told; exit; }; sleep 0.02; done 2>/dev/null | "$@" 2>/dev/null' bash "${prefix[@]}" sh -c "exec <&-; for i in \$(seq 1000); do [ -e '$work/told' ] && exit 0; sleep 0.02; done"
+  limited bash -c 'trap "" PIPE; for i in $(seq 2000); do echo $i || { touch told; exit; }; sleep 0.02; done 2>/dev/null | "$@" 2>/dev/null' bash "${prefix[@]}" sh -c "exec <&-; for i in \$(seq 2000); do [ -e '$work/told' ] && exit 0; sleep 0.02; done"
   if [ -e told ]; then pass; else fail "$verb: the writer is not told that the program closed its input"; fi
   rm -f told
   # In the middle of a pipeline.

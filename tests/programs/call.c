@@ -26,21 +26,15 @@ static const struct {
         long number;
 } names[] = {
 #ifdef SYS_mkdir
-        { "mkdir", SYS_mkdir },
-        { "rmdir", SYS_rmdir },
+        { "mkdir", SYS_mkdir },     { "rmdir", SYS_rmdir },
         { "getpgrp", SYS_getpgrp },
 #endif
-        { "getppid", SYS_getppid },
-        { "getpid", SYS_getpid },
-        { "getuid", SYS_getuid },
-        { "sched_yield", SYS_sched_yield },
-        { "umask", SYS_umask },
-        { "getpriority", SYS_getpriority },
-        { "socket", SYS_socket },
-        { "close", SYS_close },
-        { "sync", SYS_sync },
-        { "getsid", SYS_getsid },
-        { "personality", SYS_personality },
+        { "getppid", SYS_getppid }, { "getpid", SYS_getpid },
+        { "getuid", SYS_getuid },   { "sched_yield", SYS_sched_yield },
+        { "umask", SYS_umask },     { "getpriority", SYS_getpriority },
+        { "socket", SYS_socket },   { "close", SYS_close },
+        { "sync", SYS_sync },       { "getgid", SYS_getgid },
+        { "getsid", SYS_getsid },   { "personality", SYS_personality },
 };
 
 static void say(const char *text) {
@@ -131,7 +125,7 @@ int main(int argc, char **argv) {
                 if (pthread_create(&thread, NULL, make_all, &calls) != 0)
                         return 2;
                 /* A thread that seccomp kills does not wake its joiner in every C library: look instead. */
-                for (int i = 0; i < 500; i++) {
+                for (int i = 0; i < 4000; i++) {
                         if (pthread_tryjoin_np(thread, NULL) == 0) {
                                 say("thread ended\n");
                                 return 0;

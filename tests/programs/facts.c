@@ -158,7 +158,7 @@ static int say_sender(void) {
                 _exit(0);
         }
         for (int i = 0; i < 3; i++) {
-                struct timespec patience = { 20, 0 };
+                struct timespec patience = { 60, 0 };
                 int number = sigtimedwait(&set, &info, &patience);
 
                 printf("%s from %s uid %s",

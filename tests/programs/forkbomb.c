@@ -25,7 +25,7 @@ static void breed(struct shared *shared, int generations) {
                         atomic_fetch_add(&shared->born, 1);
                         breed(shared, generations - 1);
                         /* Wait for the flood to meet the limit, so that processes pile up. */
-                        for (int j = 0; j < 200 && !atomic_load(&shared->limited); j++)
+                        for (int j = 0; j < 4000 && !atomic_load(&shared->limited); j++)
                                 usleep(10000);
                         while (wait(NULL) > 0 || errno == EINTR)
                                 ;
