@@ -3,9 +3,12 @@
 #
 # What is installed works where it was put: the prefix may be chosen when it is installed.
 set -u
+unset DESTDIR CMAKE_INSTALL_MODE
+export LC_ALL=C
 build=$1
 prefix=$(mktemp -d "${TMPDIR:-/tmp}/callgate-install.XXXXXX") || exit 1
 trap 'rm -rf "$prefix"' EXIT
+prefix=$(cd "$prefix" && pwd -P) || exit 1
 bad=0
 complain() {
   echo "install: $*"
@@ -18,7 +21,7 @@ unit=$(find "$prefix" -name callgated.service)
 documents=$(dirname "$(find "$prefix" -name README.md -path '*/doc/callgate/README.md')")
 
 "$bin/callgate" --version >/dev/null || complain "callgate does not run"
-grep -qx "ExecStart=$bin/callgated" "$unit" || complain "$(grep ExecStart "$unit") is not where callgated is"
+grep -qxF "ExecStart=$bin/callgated" "$unit" || complain "$(grep ExecStart "$unit") is not where callgated is"
 for path in share/man/man1/callgate.1 share/man/man8/callgated.8 share/bash-completion/completions/callgate; do
   [ -s "$prefix/$path" ] || complain "there is no $path"
 done

@@ -20,7 +20,7 @@ if not hasattr(jsonschema, "Draft202012Validator"):
     sys.exit(77)
 
 callgate, root = sys.argv[1], pathlib.Path(sys.argv[2])
-schema = json.loads((root / "policy/native/policy.schema.json").read_text())
+schema = json.loads((root / "policy/native/policy.schema.json").read_text("utf-8"))
 jsonschema.Draft202012Validator.check_schema(schema)
 validator = jsonschema.Draft202012Validator(schema)
 bad = 0
@@ -29,8 +29,8 @@ counted = {True: 0, False: 0}
 
 def taken(text):
     """Not refused: warnings are fine."""
-    run = subprocess.run([callgate, "policy", "check", "--var", "opt=/opt", "-"], input=text, text=True,
-                         capture_output=True, timeout=60, cwd="/")
+    run = subprocess.run([callgate, "policy", "check", "--var", "opt=/opt", "-"], input=text, encoding="utf-8", errors="replace",
+                         capture_output=True, timeout=200, cwd="/")
     return run.returncode != 2, run.stdout + run.stderr
 
 
@@ -52,10 +52,10 @@ def report(what, where, detail):
 # Whole policies: examples, the corpus, what the manual shows.
 files = sorted((root / "examples").rglob("*.yaml")) + sorted((root / "tests").rglob("*.yaml"))
 # Objects of Kubernetes are none.
-files = [file for file in files if "\napiVersion:" not in "\n" + file.read_text(errors="replace")]
-texts = [(str(f), f.read_text(errors="replace")) for f in files]
+files = [file for file in files if "\napiVersion:" not in "\n" + file.read_text("utf-8", errors="replace")]
+texts = [(str(f), f.read_text("utf-8", errors="replace")) for f in files]
 texts = [(name, text) for name, text in texts if re.search(r"^rules:|^include:|^overlays:|^binds:", text, re.M)]
-manual = (root / "docs/POLICY.md").read_text()
+manual = (root / "docs/POLICY.md").read_text("utf-8")
 texts += [(f"docs/POLICY.md, block {i}", block)
           for i, block in enumerate(re.findall(r"```yaml\n(.*?)```", manual, re.S)) if "rules:" in block]
 for name, text in texts:

@@ -457,6 +457,7 @@ static int in_child(const char *text, int (*body)(void)) {
         program = (struct sock_fprog){ .len = (unsigned short)filter.n, .filter = filter.insns };
         pid = fork();
         if (!pid) {
+                prctl(PR_SET_DUMPABLE, 0); /* its death leaves no core */
                 if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, 2, &program))
                         _exit(99);
                 _exit(body());

@@ -264,7 +264,7 @@ Test(native_pattern, hostile) {
                 cr_assert_eq(pattern_new(patterns[i], &pattern, error, sizeof(error)), 0, "%s: %s",
                              patterns[i], error);
                 pattern_match(pattern, text, captures, &n);
-                cr_assert_lt(seconds() - start, 4, "%s", patterns[i]);
+                cr_assert_lt(seconds() - start, 60, "%s", patterns[i]);
         }
         free(text);
 }

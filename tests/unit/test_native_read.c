@@ -429,16 +429,17 @@ Test(native_read, bounds) {
 
 /* ---- files ---- */
 
-static char folder[64];
+static char folder[128];
 
 static void make_folder(void) {
         snprintf(folder, sizeof(folder), "/tmp/callgate-native-XXXXXX");
         cr_assert_not_null(mkdtemp(folder));
         cr_assert_eq(chdir(folder), 0);
+        cr_assert(getcwd(folder, sizeof(folder))); /* as it is told: without links */
 }
 
 static void remove_folder(void) {
-        char command[128];
+        char command[160];
 
         snprintf(command, sizeof(command), "rm -rf '%s'", folder);
         cr_assert_eq(system(command), 0);
@@ -461,7 +462,7 @@ static int read_file(const char *name, struct diags *diags, struct policy **ret)
 Test(native_read, includes, .init = make_folder, .fini = remove_folder) {
         cleanup_policy struct policy *policy = NULL;
         struct diags diags;
-        char path[128];
+        char path[160];
 
         cr_assert_eq(mkdir("sub", 0755), 0);
         write_file("main.yaml",

@@ -210,6 +210,7 @@ static int kernel_takes(const struct filter *filter) {
         if (!pid) {
                 struct sock_fprog prog = { .len = (unsigned short)filter->n, .filter = filter->insns };
 
+                prctl(PR_SET_DUMPABLE, 0); /* its death leaves no core */
                 prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
                 /* no flag: an extra filter of this kind would only harm this child, which exits at once by a
                  * call that KILL stops as well */
@@ -262,6 +263,7 @@ static int kernel_errno(const struct filter *filter, const uint64_t args[6]) {
                 struct sock_fprog prog = { .len = (unsigned short)filter->n, .filter = filter->insns };
                 long r;
 
+                prctl(PR_SET_DUMPABLE, 0);
                 prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
                 if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) < 0)
                         _exit(254);
