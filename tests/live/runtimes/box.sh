@@ -2,8 +2,8 @@
 # shellcheck shell=bash
 #
 # Sourced first by tests of container runtimes, before anything else. Runs the whole script again in a box: mount,
-# PID, network and IPC namespaces of its own, with an empty /run and a folder that goes away with it. What must stay
-# true: whatever a runtime leaves behind (shims, mounts, control groups, sockets), and however the test ends, the
+# PID, network and IPC namespaces of its own, with an empty /run, an empty /dev/shm (where podman keeps its locks) and a
+# folder that goes away with it. What must stay true: whatever a runtime leaves behind (shims, mounts, control groups, sockets), and however the test ends, the
 # machine is as it was before.
 #
 # CALLGATE_TEST_BOX    the box's folder; set inside
@@ -15,6 +15,7 @@ set -u
 box_enter() {
   if mountpoint -q /sys/fs/cgroup/unified; then umount /sys/fs/cgroup/unified || return 1; fi
   mount -t tmpfs -o mode=755 tmpfs /run || return 1
+  mount -t tmpfs -o mode=1777 tmpfs /dev/shm || return 1
   [ "${BOX_NETWORK:-own}" = host ] || busybox ip link set lo up
 }
 
@@ -22,8 +23,8 @@ box_cgroups() { find /sys/fs/cgroup -maxdepth 2 -type d -name "$(basename "$1")"
 
 # Groups go from the leaves up, and only when their last process is gone.
 box_remove_cgroups() {
-  local group round
-  for round in 1 2 3 4 5 6 7 8 9 10; do
+  local group end=$((SECONDS + 20))
+  while [ $SECONDS -lt $end ]; do
     for group in $(box_cgroups "$1"); do find "$group" -depth -type d -exec rmdir {} + 2>/dev/null; done
     [ -n "$(box_cgroups "$1")" ] || return 0
     sleep 0.1
@@ -47,7 +48,7 @@ box_run() {
   local words=(unshare --mount --propagation private --pid --fork --kill-child --mount-proc --ipc)
   [ "${BOX_NETWORK:-own}" = host ] || words+=(--net)
   "${words[@]}" busybox true 2>/dev/null || { rmdir "$box"; echo "skipped: namespaces cannot be made here"; exit 77; }
-  CALLGATE_TEST_BOX=$box TMPDIR=$box HOME=$box timeout -k 5 "${BOX_LIMIT:-170}" "${words[@]}" \
+  CALLGATE_TEST_BOX=$box TMPDIR=$box HOME=$box timeout -k 5 "${BOX_LIMIT:-350}" "${words[@]}" \
     /usr/bin/python3 -E "$(dirname "${BASH_SOURCE[0]}")/init.py" bash "$0" "$@" </dev/null &
   local child=$!
   trap 'kill -TERM $child' INT TERM HUP
@@ -57,7 +58,7 @@ box_run() {
   while kill -0 $child 2>/dev/null; do wait $child; done
   trap - INT TERM HUP
   box_leave "$box" || status=1
-  [ $status -ne 124 ] && [ $status -ne 137 ] || echo "FAILED: ended after ${BOX_LIMIT:-170} s"
+  [ $status -ne 124 ] && [ $status -ne 137 ] || echo "FAILED: ended after ${BOX_LIMIT:-350} s"
   exit $status
 }
 

@@ -3,7 +3,6 @@
 #
 # containerd: through ctr, and as the kubelet asks it, by CRI, with annotations of pods.
 
-BOX_LIMIT=150
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 . "$runtimes/flow.sh"
 need containerd ctr runc crun
@@ -27,8 +26,8 @@ has_label ctr manager containerd
 has_label ctr container-id "flow-$counter"
 flow_dry_run ctr ctr_run runc runc
 # containerd's own default profile, as it gives it to runc.
-ctr_ run -d --snapshotter native --seccomp callgate.test/busybox:1 sleeper /bin/sleep 1000 2>ctr.err
-bundle_profile containerd/state/io.containerd.runtime.v2.task/default profiles/containerd.json
+ctr_ run -d --snapshotter native --cgroup "$cgroup/sleeper" --seccomp callgate.test/busybox:1 sleeper /bin/sleep 1000 2>ctr.err
+bundle_profile containerd/state/io.containerd.runtime.v2.task/default/sleeper profiles/containerd.json
 ctr_ task kill -s KILL sleeper 2>>ctr.err
 until_true ctr_ container rm sleeper
 flow_default "containerd's default profile" ctr_run runc containerd

@@ -4,7 +4,6 @@
 # dockerd drops a profile's listenerPath. The two ways around it: examples/docker/callgate-runc, which puts it back, and
 # crun, which takes the listener's path from dockerd's environment and leaves the rest to the service's rules.
 
-BOX_LIMIT=150
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 . "$runtimes/flow.sh"
 need dockerd docker runc crun
@@ -50,8 +49,8 @@ has_label runc manager docker
 flow_dry_run runc runc_run docker runc
 
 # docker's own default profile, as docker gives it to runc.
-docker_ run -d --name sleeper --network none callgate.test/busybox:1 /bin/sleep 1000 >/dev/null 2>docker.err
-bundle_profile docker/exec/containerd/daemon/io.containerd.runtime.v2.task/moby profiles/moby.json
+sleeper=$(docker_ run -d --name sleeper --network none callgate.test/busybox:1 /bin/sleep 1000 2>docker.err)
+bundle_profile "docker/exec/containerd/daemon/io.containerd.runtime.v2.task/moby/$sleeper" profiles/moby.json
 docker_ rm -f sleeper >/dev/null
 flow_default "docker's default profile" runc_run runc moby
 

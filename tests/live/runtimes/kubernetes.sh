@@ -4,7 +4,6 @@
 # examples/kubernetes on one node: the manifests as they are, driven through containerd's CRI as the kubelet drives it,
 # along the walk-through of its README.
 
-BOX_LIMIT=150
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 need containerd ctr runc ldd
 python -c 'import grpc, grpc_tools, kubernetes, yaml' 2>/dev/null || skip "python3-grpcio, -grpc-tools, -kubernetes or -yaml is not installed"
@@ -39,7 +38,7 @@ daemon_set() { kubelet --pod callgated-node-1 "$@"; }
 daemon_set_start() {
   daemon_set start "$manifests"/*.yaml >start.out 2>start.err
   same "DaemonSet: it starts" 0 $? start.out start.err
-  until_true test -S /run/callgate/oci.sock || fail "DaemonSet: no socket" start.err
+  until_true callgate_there status || fail "DaemonSet: it does not serve" start.err
 }
 # kubectl -n callgate exec callgated-… -- callgate …
 callgate_there() { daemon_set --container callgated exec "$manifests"/*.yaml -- callgate "$@"; }

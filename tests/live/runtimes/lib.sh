@@ -78,7 +78,7 @@ dockerd_start() { # image archive [dockerd's option…]
     -H "unix://$work/docker/sock" -p "$work/docker/pid" --storage-driver vfs --iptables=false --ip6tables=false \
     --bridge=none --exec-opt native.cgroupdriver=cgroupfs --cgroup-parent "$cgroup" "$@" >dockerd.log 2>&1 </dev/null &
   dockerd_pid=$!
-  until_true docker_ version || return 1
+  PATIENCE=90 until_true docker_ version || return 1
   docker_ load -q -i "$archive" >>dockerd.log 2>&1
 }
 
@@ -106,6 +106,8 @@ root = "$work/containerd/root"
 state = "$work/containerd/state"
 [grpc]
   address = "$work/containerd/sock"
+[plugins."io.containerd.internal.v1.opt"]
+  path = "$work/containerd/opt"
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "callgate.test/pause:1"
   restrict_oom_score_adj = true
@@ -118,7 +120,7 @@ state = "$work/containerd/state"
 C
   containerd -c "$work/containerd/config.toml" >containerd.log 2>&1 </dev/null &
   containerd_pid=$!
-  until_true ctr_ version || return 1
+  PATIENCE=90 until_true ctr_ version || return 1
   for archive; do
     ctr_ -n default images import --snapshotter native "$archive" >>containerd.log 2>&1 || return 1
     ctr_ -n k8s.io images import --snapshotter native "$archive" >>containerd.log 2>&1 || return 1
@@ -181,6 +183,8 @@ rootless_home=$work/rootless
 rootless_start() { # image archive
   local file
   need newuidmap
+  setpriv --reuid "$TEST_UID" --regid "$TEST_UID" --clear-groups unshare -Ur true 2>/dev/null ||
+    skip "ordinary users have no user namespaces here"
   mkdir -p etc "$rootless_home" "/run/user/$TEST_UID"
   for file in passwd group subuid subgid; do
     cp "/etc/$file" "etc/$file" 2>/dev/null || : >"etc/$file"
@@ -237,7 +241,7 @@ C
   printf '%s\n' "$@" >>callgated.yaml
   "$bin/callgated" --config callgated.yaml >callgated.log 2>&1 </dev/null &
   service_pid=$!
-  until_true test -S "$service_sock"
+  until_true grep -q 'serving;' callgated.log
 }
 
 service_stop() { kill "$service_pid" && wait "$service_pid"; }

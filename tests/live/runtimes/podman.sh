@@ -3,7 +3,6 @@
 #
 # podman with runc and with crun, and as an ordinary user ("rootless").
 
-BOX_LIMIT=150
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 . "$runtimes/flow.sh"
 need podman runc crun
