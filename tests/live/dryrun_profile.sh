@@ -37,10 +37,11 @@ S
 
 # Lets every call continue; at the end writes the metadata, then one number per line.
 cat >listener.py <<'S'
-import array, fcntl, json, select, socket, struct, sys
+import array, fcntl, json, os, select, socket, struct, sys
 server = socket.socket(socket.AF_UNIX)
-server.bind(sys.argv[1])
+server.bind(sys.argv[1] + ".new")
 server.listen(1)
+os.rename(sys.argv[1] + ".new", sys.argv[1])  # whoever sees it can connect
 server.settimeout(60)
 connection = server.accept()[0]
 text, fds, state = b"", array.array("i"), None
