@@ -13,7 +13,7 @@ need python3
 
 seed=${SEED:-$RANDOM}
 RANDOM=$seed
-LIMIT=120
+LIMIT=200
 
 policy() { # name, what getppid returns
   cat >"$1.yaml" <<Y
@@ -45,12 +45,12 @@ for name in "${names[@]}"; do
   echo asked >"$name/asked"
   touch "$name/owned"
 done
-workload() { echo python3 -B -I "$live/service_policy.py" "$work/$1" "$work/$1.begun" "$work/stop"; }
-# shellcheck disable=SC2046
-limited "$programs/contained" "$work/oci.sock" ruled $(workload contained) >contained.out 2>contained.err &
+under() { # name, command…: what starts it
+  "${@:2}" python3 -B -I "$live/service_policy.py" "$work/$1" "$work/$1.begun" "$work/stop"
+}
+under contained limited "$programs/contained" "$work/oci.sock" ruled >contained.out 2>contained.err &
 pids[0]=$!
-# shellcheck disable=SC2046
-limited "$callgate" run --policy launched-1.yaml --supervisor "$work/agent.sock" -- $(workload launched) >launched.out 2>launched.err &
+under launched limited "$callgate" run --policy launched-1.yaml --supervisor "$work/agent.sock" -- >launched.out 2>launched.err &
 pids[1]=$!
 for name in "${names[@]}"; do
   until_true test -e "$name.begun" || fail "$name: it does not begin" "$name.out" "$name.err" service.err

@@ -15,7 +15,9 @@ by_rule="sessions: [{match: {manager: docker}, mode: dry-run, profile: crun-stri
 service_start "$by_metadata" || { fail "callgated does not start" callgated.log; finish; }
 
 mkdir docker
-python - "$(cd "$live/../.." && pwd)/examples/docker/callgate-runc" "$service_sock" "$(command -v crun)" <<'P' >docker/daemon.json
+# dockerd writes paths into a script as they are.
+cp "$live/../../examples/docker/callgate-runc" "$work/callgate-runc"
+python - "$work/callgate-runc" "$service_sock" "$(command -v crun)" <<'P' >docker/daemon.json
 import json, sys
 wrapper, listener, crun = sys.argv[1:]
 def runtime(*words):
