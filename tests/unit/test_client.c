@@ -116,7 +116,7 @@ static void teardown_service(void) {
         fake_kernel_deinit(&fake);
 }
 
-TestSuite(client_resume, .init = setup_service, .fini = teardown_service, .timeout = 60);
+TestSuite(client_resume, .init = setup_service, .fini = teardown_service, .timeout = 180);
 
 static struct message get_from(int fd, struct buf *payload) {
         struct message message;
@@ -172,7 +172,7 @@ Test(client_resume, a_session_that_is_not_there) {
 
 /* ---- connections ---- */
 
-TestSuite(client, .init = setup, .fini = teardown, .timeout = 60);
+TestSuite(client, .init = setup, .fini = teardown, .timeout = 180);
 
 static void put(const struct message *message, const int *fds, size_t n_fds) {
         cr_assert_eq(message_send(peer, message, fds, n_fds), 0);
