@@ -167,10 +167,11 @@ static long fake_read_link(void *data, uint32_t tid, const char *name, char *buf
         return (long)length;
 }
 
+/* Never back, whichever threads ask at the same time. */
 static uint64_t fake_now(void *data) {
         struct fake_kernel *fake = data;
 
-        return fake->now_ns += 1000;
+        return __atomic_add_fetch(&fake->now_ns, 1000, __ATOMIC_RELAXED);
 }
 
 static int fake_add_fd(void *data, int listener, uint64_t id, int fd, int fd_at, bool cloexec, bool send) {
