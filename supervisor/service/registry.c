@@ -245,11 +245,11 @@ static void end(struct registry *registry, struct entry *entry) {
         registry->n_ended++;
         totals_end(&entry->metered);
         pthread_mutex_unlock(&registry->lock);
-        /* What is handed over has not ended for those who read about it. */
-        if (registry->options.publisher && registered->ending != ENDING_HANDED_OVER)
-                publisher_end(registry->options.publisher, registered);
-        else
+        /* What is handed over has not ended for those who read about it: the publisher goes on reading. */
+        if (!registry->options.publisher)
                 entry->published = true;
+        else if (registered->ending != ENDING_HANDED_OVER)
+                publisher_end(registry->options.publisher, registered);
         if (entry->on_end)
                 entry->on_end(entry->data, registered);
         if (registry->options.on_end)

@@ -16,6 +16,7 @@
 #include "base/fd.h"
 #include "supervisor/service/adopt.h"
 #include "supervisor/service/keeper_kind.h"
+#include "supervisor/service/publisher.h"
 #include "supervisor/service/registry.h"
 
 #define NOBODY 0x7fffffffu /* no process has this number: the kernel's highest is 2^22 */
@@ -35,20 +36,25 @@ static void on_end(void *data, struct registered *registered) {
         n_ended++;
 }
 
-static void begin(struct keeper *keeper) {
+static void begin(struct keeper *keeper, struct publisher *publisher) {
         struct registry_options options = {
-                .loop = &loop, .kernel = &kernel, .config = &config, .keeper = keeper, .on_end = on_any_end
+                .loop = &loop,
+                .kernel = &kernel,
+                .config = &config,
+                .keeper = keeper,
+                .publisher = publisher,
+                .on_end = on_any_end,
         };
 
         config.node = (char *)(uintptr_t) "here";
         config.limits = (struct config_limits){ .sessions = 3, .sessions_per_uid = 2, .ended = 2 };
         cr_assert_eq(kernel_linux(&kernel), 0);
-        cr_assert_eq(uv_loop_init(&loop), 0);
         cr_assert_eq(registry_new(&options, &registry), 0);
 }
 
 static void setup(void) {
-        begin(NULL);
+        cr_assert_eq(uv_loop_init(&loop), 0);
+        begin(NULL, NULL);
 }
 
 static void turn_until(const unsigned *count, unsigned n) {
@@ -328,11 +334,12 @@ static int fake_drop(struct keeper *keeper, const char *name) {
         return 0;
 }
 
-static void setup_keeper(void) {
-        static const struct keeper_kind kind = { .put = fake_put, .drop = fake_drop };
-        static struct keeper keeper = { &kind };
+static const struct keeper_kind keeper_kind = { .put = fake_put, .drop = fake_drop };
+static struct keeper keeper = { &keeper_kind };
 
-        begin(&keeper);
+static void setup_keeper(void) {
+        cr_assert_eq(uv_loop_init(&loop), 0);
+        begin(&keeper, NULL);
         config.limits.ended = 10;
 }
 
@@ -421,4 +428,31 @@ Test(registry_keeper, of_a_predecessor_what_is_delivered_is_let_go) {
                 run_to_the_end(registered, pid, go);
                 cr_expect_eq(n_kept, rows[i].kept, "row %zu", i);
         }
+}
+
+/* ---- what the publisher reads ---- */
+
+TestSuite(registry_published, .fini = teardown, .timeout = 60);
+
+Test(registry_published, a_session_that_is_handed_over_stays_as_long_as_the_publisher) {
+        struct publisher_options options = { .config = &config, .loop = &loop };
+        struct registered *registered;
+        struct publisher *publisher;
+        unsigned stopped = 0;
+        int listener, go;
+        pid_t pid = start(0, &listener, &go);
+
+        cr_assert_eq(uv_loop_init(&loop), 0);
+        cr_assert_eq(publisher_new(&options, &publisher), 0);
+        begin(&keeper, publisher);
+        config.limits.ended = 0;
+        cr_assert_eq(add(listener, 0, false, &registered), 0);
+        registry_stop(registry, true, on_stopped, &stopped);
+        turn_until(&stopped, 1);
+        cr_assert_eq(registered->ending, ENDING_HANDED_OVER);
+        cr_assert_eq(registry_first(registry), registered);
+        cr_assert_eq(n_kept, 1, "the successor finds it");
+        publisher_free(publisher, 1000);
+        close(go);
+        cr_assert_eq(exit_status(pid), 0);
 }
