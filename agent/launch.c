@@ -11,11 +11,13 @@
  *                                         seccomp(2): from here on, no call
  *   sees the listener's number            stores the listener's number, looks at `go`
  *   unshare(CLONE_FILES)                    …
- *   hands the listener over               …
+ *   closes the listener in the old table    …
+ *   hands the listener over                 …
  *   sets `go`                             execve
  *
- * The child's copy of the listener is close-on-exec and goes with execve. unshare() leaves the parent with a
- * table of its own, so it may close what it likes without closing it for the program.
+ * unshare() leaves the parent with a table of its own, so it may close what it likes without closing it for
+ * the program. The child must not keep its copy until execve closes it: if the supervisor went away while
+ * that very call waits for an answer, the listener would stay open and the call would wait for ever.
  */
 
 #include "agent/launch.h"
@@ -24,7 +26,9 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/seccomp.h>
+#include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -318,6 +322,46 @@ static int examine_step(struct launch *launch, const struct launch_options *opti
         }
 }
 
+/* ---- the table that the child keeps ---- */
+
+struct remover {
+        sem_t parted; /* our own table is another one */
+        int fd;
+};
+
+static void *remove_fd(void *data) {
+        struct remover *remover = data;
+
+        while (sem_wait(&remover->parted) < 0)
+                ;
+        fd_close(remover->fd);
+        return NULL;
+}
+
+/* Our table is our own from here on, and the child's is without the listener. Only a task that shares a
+ * table can close something in it, so a thread stays behind there for a moment. */
+static int part(int listener_fd) {
+        struct remover remover = { .fd = listener_fd };
+        pthread_t thread;
+        int r;
+
+        if (sem_init(&remover.parted, 0, 0) < 0)
+                return error_origin(-errno);
+        r = -pthread_create(&thread, NULL, remove_fd, &remover);
+        if (!r) {
+                if (unshare(CLONE_FILES) < 0) {
+                        r = -errno;
+                        remover.fd = -1; /* still ours, too */
+                }
+                sem_post(&remover.parted);
+                pthread_join(thread, NULL);
+        }
+        sem_destroy(&remover.parted);
+        return r ? error_origin(r) : 0;
+}
+
+/* ---- both ---- */
+
 int launch_start(const struct launch_options *options, struct launch *launch) {
         struct plan plan = { .options = options };
         int r, error = 0;
@@ -367,9 +411,8 @@ int launch_start(const struct launch_options *options, struct launch *launch) {
                 launch->killable = launch->memory->killable;
                 launch->no_new_privs = launch->memory->no_new_privs;
         }
-        /* From here our table is our own. */
-        if (!r && unshare(CLONE_FILES) < 0)
-                r = error_origin(-errno);
+        if (!r)
+                r = part(launch->listener_fd);
         if (r)
                 launch_abort(launch);
         return error_trace(r);

@@ -503,14 +503,15 @@ static int finish(struct supervision *supervision) {
 
         result->exit_code = job_exit_code(supervision->job.status);
         result->signalled = WIFSIGNALED(supervision->job.status);
-        r = launch_executed(&supervision->launch);
-        if (r)
-                return launch_failure(supervision, r);
+        /* First, because execve may have been one of these calls. */
         if (result->missing[0]) {
                 say_error("%s; there is no result, and calls that it had to answer got ENOSYS",
                           result->missing);
                 return EXIT_TROUBLE;
         }
+        r = launch_executed(&supervision->launch);
+        if (r)
+                return launch_failure(supervision, r);
         if (supervision->snapshot_done)
                 peer_send(&supervision->peer, MESSAGE_DETACH);
         else if (supervision->printing) {

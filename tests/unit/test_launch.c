@@ -16,6 +16,7 @@
 
 #include "agent/job.h"
 #include "agent/launch.h"
+#include "base/fd.h"
 #include "supervisor/kernel.h"
 
 static struct job job;
@@ -105,6 +106,29 @@ Test(launch, a_child_that_may_not_go_is_gone) {
         launch_abort(&launch);
         cr_assert_eq(waitpid(pid, NULL, WNOHANG), -1, "it was waited for");
         launch_deinit(&launch);
+}
+
+/* The supervisor is gone before it answers execve, or while it should: the child must not keep its own
+ * listener open. */
+Test(launch, a_listener_that_is_closed_leaves_nobody_waiting) {
+        for (int received = 0; received < 2; received++) {
+                struct pollfd pollfd = { .events = POLLIN };
+                union kernel_notif buffer = { 0 };
+                struct kernel kernel;
+                struct launch launch;
+
+                cr_assert_eq(kernel_linux(&kernel), 0);
+                cr_assert_eq(start((char *[]){ (char *)"true", NULL }, &everything, &launch), 0);
+                launch_go(&launch);
+                pollfd.fd = launch.listener_fd;
+                cr_assert_eq(poll(&pollfd, 1, -1), 1);
+                if (received)
+                        cr_assert_eq(kernel.receive(NULL, launch.listener_fd, &buffer), 0);
+                launch.listener_fd = fd_close(launch.listener_fd);
+                cr_assert(WIFSIGNALED(wait_for(launch.pid)), "exit_group is not to be had either");
+                cr_assert_eq(launch_executed(&launch), LAUNCH_E_NOT_EXECUTABLE);
+                launch_deinit(&launch);
+        }
 }
 
 Test(launch, commands_that_cannot_be_executed) {
