@@ -17,7 +17,7 @@ fi
 example=$live/../../examples/vendor-binary
 list() { (cd "$example" && find . -type f -exec cksum {} + | sort -k3); }
 list >before
-ls -la /opt >opt.before
+ls -lA /opt >opt.before
 
 CALLGATE=$callgate LIMIT=120 limited "$example/run.sh" >out 2>&1
 same "exit status" 0 $? out
@@ -51,6 +51,6 @@ has "a wrong rule is noticed where it matters" out.broken "[ 6] machine id: 0000
 
 list >after
 same_file "the example's folder" before after
-ls -la /opt >opt.after
+ls -lA /opt >opt.after
 same_file "the machine's /opt" opt.before opt.after
 finish

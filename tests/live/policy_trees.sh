@@ -14,7 +14,7 @@ shift
 
 # A disk would take minutes for what memory does in seconds.
 fast=$work
-if [ -w /dev/shm ] && [ "$(stat -f -c %T /dev/shm)" = tmpfs ]; then
+if [ -w /dev/shm ] && [ "$(stat -f -c %T /dev/shm)" = tmpfs ] && [ "$(stat -c %d /dev/shm)" != "$(stat -c %d /dev)" ]; then
   fast=$(mktemp -d /dev/shm/callgate-live.XXXXXX) || exit 1
   trap 'rm -rf "$fast"; cleanup' EXIT
 fi
