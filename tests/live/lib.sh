@@ -96,6 +96,24 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/callgate-live.XXXXXX") || exit 1
 chmod 755 "$work"
 cd "$work" || exit 1
 
+# Ports of TCP and UDP to listen at later: none that the kernel gives to connections in the meantime.
+free_ports() { # how many
+  /usr/bin/python3 -E - "$1" <<'P'
+import random, socket, sys
+low, high = 1024, int(open("/proc/sys/net/ipv4/ip_local_port_range").read().split()[0])
+held = []
+while len(held) < 2 * int(sys.argv[1]):
+    tcp, udp = socket.socket(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        tcp.bind(("127.0.0.1", random.randrange(low, high) if high > low + 4096 else 0))
+        udp.bind(tcp.getsockname())
+        held += [tcp, udp]
+    except OSError:
+        pass
+print(*(s.getsockname()[1] for s in held[::2]))
+P
+}
+
 # Processes of this test still alive (zombies do not count: they belong to whoever has to reap them; nor does who ended
 # since it was found).
 leftovers() {

@@ -9,22 +9,6 @@ network=own
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 need /usr/bin/python3 curl
-free_ports() { # n
-  /usr/bin/python3 - "$1" <<'P'
-import random, socket, sys
-sockets = [socket.socket() for i in range(int(sys.argv[1]))]
-# None that the kernel may give to some connection before we listen there.
-low, high = 1024, int(open("/proc/sys/net/ipv4/ip_local_port_range").read().split()[0])
-for s in sockets:
-    while True:
-        try:
-            s.bind(("127.0.0.1", random.randrange(low, high) if high > low + 4096 else 0))
-            break
-        except OSError:
-            pass
-print(*[s.getsockname()[1] for s in sockets])
-P
-}
 read -r right refused other redis_port nginx_port nowhere < <(free_ports 6)
 
 cat >identity.yaml <<'Y'
@@ -255,9 +239,9 @@ for name, address in (("tcp", ("192.0.2.1", 80)), ("unix", ("192.0.2.2", 80))):
     first.register(s.fileno(), select.EPOLLIN | select.EPOLLOUT | select.EPOLLET)
     second.register(copy.fileno(), select.EPOLLIN)
     print(name, "started", s.connect_ex(address) in (0, errno.EINPROGRESS))
-    print(name, "writable", [(fd == s.fileno(), events) for fd, events in first.poll(20)])
+    print(name, "writable", [(fd == s.fileno(), events) for fd, events in first.poll(60)])
     copy.send(b"copy")
-    print(name, "readable", [(fd == copy.fileno(), events & select.EPOLLIN) for fd, events in second.poll(20)])
+    print(name, "readable", [(fd == copy.fileno(), events & select.EPOLLIN) for fd, events in second.poll(60)])
     print(name, s.recv(100), s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), os.get_blocking(s.fileno()),
           os.get_inheritable(s.fileno()), s.getsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, 1))
     first.modify(s.fileno(), select.EPOLLIN)

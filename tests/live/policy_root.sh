@@ -167,7 +167,7 @@ if command -v setcap >/dev/null; then
   same "file capabilities: nothing is real" "" "$(getcap c)"
 fi
 if command -v nginx >/dev/null; then
-  port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+  port=$(free_ports 1)
   mkdir -p nginx/logs
   cat >nginx/nginx.conf <<N
 user www-data www-data; worker_processes 2; pid $work/nginx/pid; error_log $work/nginx/error.log notice; daemon off;

@@ -11,10 +11,6 @@
 
 command=() client= timing= mixed=no
 
-free_port() {
-  /usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
-}
-
 port_open() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 gone() { ! kill -0 "$1" 2>/dev/null; }
 
@@ -189,7 +185,7 @@ program_make() {
 nginx_common() { # daemon on|off
   need nginx wrk
   mkdir -p html temp && head -c 20000 /dev/zero | tr '\0' x >html/index.html
-  port=$(free_port)
+  port=$(free_ports 1)
   chmod 755 . html
   cat >nginx.conf <<S
 daemon $1;
@@ -206,7 +202,7 @@ http {
 }
 S
   command=(/usr/sbin/nginx -e "$PWD/error.log" -c "$PWD/nginx.conf" -p "$PWD")
-  client="until_true port_open $port && wrk -t1 -c8 -d1s http://127.0.0.1:$port/ >wrk.out; grep -q 'requests in' wrk.out && ! grep -q 'Non-2xx\|Socket errors' wrk.out && echo served; until_true test -s server.pid; server=\$(cat server.pid); kill -QUIT \$server"
+  client="until_true port_open $port && wrk -t1 -c8 -d1s --timeout 60s http://127.0.0.1:$port/ >wrk.out; grep -q 'requests in' wrk.out && ! grep -q 'Non-2xx\|Socket errors' wrk.out && echo served; until_true test -s server.pid; server=\$(cat server.pid); kill -QUIT \$server"
   # What a worker does when it finds nothing to do, a peer that is gone, or its own buffers full.
   timing=epoll_wait,futex,rt_sigreturn,wait4,writev,sendfile,close,brk,munmap,mmap,sendto,recvfrom,recvmsg,sendmsg,restart_syscall,accept4,gettid,shutdown,epoll_ctl,exit_group,socketpair,rt_sigsuspend,setitimer,timer_settime,write,fcntl,pread64,openat,fstat,newfstatat,setsockopt
 }
@@ -216,7 +212,7 @@ program_nginx_daemon() { nginx_common on; }
 
 program_redis() {
   need redis-server redis-benchmark redis-cli
-  port=$(free_port)
+  port=$(free_ports 1)
   command=(/usr/bin/redis-server --port "$port" --bind 127.0.0.1 --save '' --daemonize no --logfile "$PWD/redis.log" --dir "$PWD" --pidfile "$PWD/server.pid")
   client="until_true redis-cli -p $port ping && redis-benchmark -p $port -n 1000 -c 10 -q -t set,get,lpush,lrange_100 >bench.out 2>&1; redis-cli -p $port set key value; redis-cli -p $port get key; redis-cli -p $port bgsave >/dev/null; until_true sh -c 'redis-cli -p $port info persistence | grep -q rdb_bgsave_in_progress:0'; server=\$(cat server.pid); redis-cli -p $port shutdown nosave"
   timing=epoll_wait,futex,rt_sigreturn,madvise,munmap,mmap,mprotect,brk,restart_syscall,read,write,open,close,writev,sendto,setsockopt,epoll_ctl,pread64,lseek,getrusage,sched_yield,exit,wait4
