@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,6 +29,7 @@
 #define SOCKET_NAME "keeper.sock"
 #define PATIENCE_MS 5000  /* for one answer; it takes microseconds */
 #define BEGIN_MS    30000 /* for the first answer to a service that begins: a program has to be loaded */
+#define REAP_MS     1000  /* for the end of a keeper that is of no use any more */
 #define BUSY_MS     3000  /* a predecessor on its way out is waited for so long */
 #define BUSY_STEP   10
 
@@ -156,7 +158,12 @@ static int spawn(struct process *process, int fd) {
         return r ? error_origin(r) : 0;
 }
 
+/* The end of its connection is seen before its own: it is waited for, but not one that hangs. */
 static void reap(struct process *process) {
+        cleanup_fd int pidfd = process->child > 0 ? (int)syscall(SYS_pidfd_open, process->child, 0) : -1;
+
+        if (pidfd >= 0)
+                wait_for(pidfd, POLLIN, REAP_MS);
         if (process->child > 0)
                 waitpid(process->child, NULL, WNOHANG);
         process->child = 0;

@@ -387,6 +387,23 @@ Test(keeper, its_death_is_noticed_by_the_loop) {
         keeper_free(keeper);
 }
 
+/* Whoever notices the end of a connection comes before the end of the process. */
+Test(keeper, nothing_is_left_of_those_that_died) {
+        struct keeper *keeper = come();
+        pid_t pid = keeper_pid();
+
+        cr_assert_eq(put(keeper, "session-1", "listener", NULL), 0);
+        for (int i = 0; i < 50; i++) {
+                cr_assert_eq(kill(pid, SIGKILL), 0);
+                cr_assert_eq(put(keeper, "session-1", "listener", NULL), 0);
+                if (keeper_pid() == pid)
+                        continue; /* it was quicker than its death */
+                cr_assert_eq(waitpid(pid, NULL, WNOHANG), -1, "number %d was not waited for", i);
+                pid = keeper_pid();
+        }
+        keeper_free(keeper);
+}
+
 /* ---- two services ---- */
 
 static bool asks_before_it_looks_again;
