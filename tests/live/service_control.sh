@@ -98,6 +98,9 @@ ask snapshot 2
 has "snapshot of a dry run: nothing yet" out "nothing would have been refused"
 touch one.step two.step
 until_true test -e one.did -a -e two.did || fail "the programs do not go on" one.err two.err
+# A call is answered first, and recorded then.
+was_refused() { [ "$(field 2 refused)" = 1 ]; }
+until_true was_refused || fail "the refused call is not counted" out err
 ask snapshot 1 -o second.yaml --format spo
 has "snapshot: has what came since" second.yaml "mkdir"
 has "snapshot as a resource" second.yaml "kind: SeccompProfile"

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # The service killed (SIGKILL) at random moments, stopped and started again, and replaced, while programs run
-# behind it: every call of theirs does what it does without, and is counted once. SEED=n repeats a run as far as
-# the machine allows it.
+# behind it: every call of theirs does what it does without, and is counted once. CALLGATE_TEST_SEED
+# repeats a run as far as the machine allows it.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source-path=SCRIPTDIR source=service_lib.sh
 . "$live/service_lib.sh"
 
-seed=${SEED:-$RANDOM}
+seed=${CALLGATE_TEST_SEED:-$RANDOM}
 RANDOM=$seed
-kills=${KILLS:-$(is_root && echo 200 || echo 60)} changes=$(is_root && echo 20 || echo 8)
-rounds=${ROUNDS:-250}
+rounds=250
+kills=${CALLGATE_TEST_KILLS:-$(is_root && echo 200 || echo 60)} changes=$(is_root && echo 20 || echo 8)
 LIMIT=240
 
 service_config <<Y

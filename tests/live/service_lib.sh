@@ -31,12 +31,10 @@ pids_of() { # word…
 }
 keeper_pid() { pids_of callgated-keeper --keeper "$work/state/keeper.sock"; }
 
-# A task that makes its session wait (hostile stuck): what says that it is so far, and its end.
-stuck_waits() { cat "/proc/$service_pid/task/"*/wchan 2>/dev/null | grep -q userfault; }
-stuck_end() {
-  # shellcheck disable=SC2046
-  kill -KILL $(pids_of "$programs/hostile" stuck "$work/is-stuck")
-}
+# A task that makes its session wait (hostile stuck): does somebody wait for its memory, as its userfaultfd says? Its end.
+stuck_pid() { pids_of "$programs/hostile" stuck "$work/is-stuck"; }
+stuck_waits() { grep -qsE '^total:[[:space:]]*[1-9]' "/proc/$(stuck_pid)/fdinfo/"*; }
+stuck_end() { kill -KILL "$(stuck_pid)"; }
 
 # callgate as somebody else, who may read neither the build nor what is the test's; only for a test that is root's.
 stranger=(setpriv --reuid "$TEST_UID" --regid "$TEST_UID" --clear-groups)

@@ -4,14 +4,14 @@
 # Policies over the service's end: a session whose policy is of the configuration, and one of a launcher. The service
 # is killed (SIGKILL) at random moments, restarted, replaced: the policy in force is that of the session again, also
 # where it was changed meanwhile; every call is answered once and counted once, and one that was cut short is
-# answered as `on-error` says. SEED=n repeats a run as far as the machine allows it.
+# answered as `on-error` says. CALLGATE_TEST_SEED repeats a run as far as the machine allows it.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source-path=SCRIPTDIR source=service_lib.sh
 . "$live/service_lib.sh"
 need python3
 
-seed=${SEED:-$RANDOM}
+seed=${CALLGATE_TEST_SEED:-$RANDOM}
 RANDOM=$seed
 LIMIT=200
 
