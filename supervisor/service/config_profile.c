@@ -89,16 +89,22 @@ struct config_profiles *config_profiles_free(struct config_profiles *profiles) {
 /* O_NONBLOCK: a pipe without a writer would hold up everything. */
 #define OPEN_FLAGS (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
 
+#define RETRIES_MAX 1000 /* a rename anywhere makes a lookup of ".." give up that must not lead out */
+
 /* Links may lead to elsewhere below the folder, as those of a mounted ConfigMap do, but not out of it. Where
  * the kernel cannot promise that, names of files in the folder itself are left. */
 static int open_below(const char *folder, const char *name) {
         struct open_how how = { .flags = OPEN_FLAGS, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS };
         cleanup_fd int fd_folder = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        int fd;
+        int fd = -1;
 
         if (fd_folder < 0)
                 return -errno;
-        fd = (int)syscall(SYS_openat2, fd_folder, name, &how, sizeof(how));
+        for (unsigned i = 0; i < RETRIES_MAX; i++) {
+                fd = (int)syscall(SYS_openat2, fd_folder, name, &how, sizeof(how));
+                if (fd >= 0 || errno != EAGAIN)
+                        break;
+        }
         if (fd < 0 && errno == ENOSYS && !strchr(name, '/'))
                 fd = openat(fd_folder, name, OPEN_FLAGS | O_NOFOLLOW);
         return fd < 0 ? -errno : fd;

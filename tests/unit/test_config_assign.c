@@ -5,6 +5,8 @@
 
 #include <criterion/criterion.h>
 #include <linux/seccomp.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -293,6 +295,45 @@ Test(config_assign, a_changed_profile_is_read_again) {
         cr_expect_eq(verdict(&after.filter, SYS_mkdirat), SECCOMP_RET_ALLOW);
         assignment_deinit(&before);
         assignment_deinit(&after);
+        config_free(config);
+}
+
+static atomic_bool over;
+
+static void *rename_on(void *data) {
+        char path[128], other[128];
+
+        (void)data;
+        snprintf(path, sizeof(path), "%s/out/here", folder);
+        snprintf(other, sizeof(other), "%s/out/there", folder);
+        while (!over) {
+                rename(path, other);
+                rename(other, path);
+        }
+        return NULL;
+}
+
+/* The kernel gives up a lookup that must not lead out, and comes to "..", when anything is renamed meanwhile
+ * anywhere. */
+Test(config_assign, a_rename_elsewhere_makes_no_difference) {
+        struct config *config = read_text("");
+        struct labels labels = LABELS_INIT;
+        pthread_t thread;
+
+        put("out/here", "");
+        cr_assert_eq(pthread_create(&thread, NULL, rename_on, NULL), 0);
+        for (int i = 0; i < 2000; i++) {
+                struct assignment good, bad;
+
+                cr_assert_eq(config_assign(config, &labels, 0, "sub/../web", &good), 0);
+                cr_assert_eq(good.mode, WIRE_MODE_DRY_RUN, "%d: %s", i, good.problem);
+                cr_assert_eq(config_assign(config, &labels, 0, "sub/../../out/secret.json", &bad), 0);
+                cr_assert(strstr(bad.problem, "leads out"), "%d: %s", i, bad.problem);
+                assignment_deinit(&good);
+                assignment_deinit(&bad);
+        }
+        over = true;
+        pthread_join(thread, NULL);
         config_free(config);
 }
 
