@@ -148,7 +148,16 @@ static int start_private(struct peer *peer) {
         return peer->pid < 0 ? error_origin(-errno) : 0;
 }
 
-static int find_service(struct peer *peer) {
+/* Somebody may hold the socket while no service is there to answer. 0: without a limit. */
+static void limit_waiting(int fd, unsigned ms) {
+        const struct timeval limit = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
+
+        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)); /* for connect(2) as well */
+}
+
+/* Connects; every step takes at most wait_ms from here on. */
+static int find_service(struct peer *peer, unsigned wait_ms) {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
         size_t n = strlen(peer->service);
         cleanup_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -161,6 +170,7 @@ static int find_service(struct peer *peer) {
                 return PEER_E_MISSING;
         }
         memcpy(address.sun_path, peer->service, n);
+        limit_waiting(fd, wait_ms);
         if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
                 snprintf(peer->error, sizeof(peer->error),
                          "no callgated serves %s: %s; leave --supervisor out for a private supervisor",
@@ -179,12 +189,25 @@ static int begin(struct peer *peer, const char *service) {
                 return error_trace(start_private(peer));
         if (!peer->service)
                 peer->service = strdup(service);
-        return peer->service ? error_trace(find_service(peer)) : error_origin(-ENOMEM);
+        return peer->service ? error_trace(find_service(peer, peer->patience_ms)) : error_origin(-ENOMEM);
 }
 
 void peer_begin(struct peer *peer, const char *service) {
         if (begin(peer, service) != 0)
                 peer->fd = fd_close(peer->fd);
+}
+
+/* Of a step of the start. */
+static int if_silent(struct peer *peer, int r) {
+        if (r != -EAGAIN)
+                return error_trace(r);
+        peer->fd = fd_close(peer->fd);
+        snprintf(peer->error, sizeof(peer->error),
+                 "somebody holds %s, but no callgated has answered there for %u seconds; is the service "
+                 "being "
+                 "restarted?",
+                 peer->service, peer->patience_ms / 1000);
+        return PEER_E_GONE;
 }
 
 int peer_start(struct peer *peer, const struct peer_options *options) {
@@ -219,9 +242,9 @@ int peer_start(struct peer *peer, const struct peer_options *options) {
         if (r == -EPIPE || r == -ECONNRESET)
                 return peer_gone(peer, "at its start");
         if (r)
-                return r < 0 ? error_trace(r) : error_origin(-EPROTO);
+                return r < 0 ? if_silent(peer, r) : error_origin(-EPROTO);
         peer->greeted = true;
-        return error_trace(expect(peer, MESSAGE_READY));
+        return if_silent(peer, expect(peer, MESSAGE_READY));
 }
 
 static int expect_go(struct peer *peer) {
@@ -242,16 +265,13 @@ int peer_hand_over(struct peer *peer, int listener_fd, int sink_fd) {
 
         if (r == -EPIPE || r == -ECONNRESET)
                 return peer_gone(peer, "while it took the listener");
-        if (r)
-                return r < 0 ? error_trace(r) : error_origin(-EPROTO);
-        return error_trace(expect_go(peer));
-}
-
-/* Somebody may hold the socket while no service is there to answer. */
-static void limit_waiting(int fd, long ms) {
-        const struct timeval limit = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
-
-        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+        if (!r)
+                r = expect_go(peer);
+        else if (r > 0)
+                return error_origin(-EPROTO);
+        if (!r)
+                limit_waiting(peer->fd, 0); /* the next word is the result */
+        return if_silent(peer, r);
 }
 
 int peer_resume(struct peer *peer) {
@@ -260,10 +280,9 @@ int peer_resume(struct peer *peer) {
         int r;
 
         peer->fd = fd_close(peer->fd);
-        r = find_service(peer);
+        r = find_service(peer, RESUME_WAIT_MS);
         if (r)
                 return error_trace(r);
-        limit_waiting(peer->fd, RESUME_WAIT_MS);
         r = message_send(peer->fd, &resume, NULL, 0);
         if (!r)
                 r = expect_go(peer);

@@ -22,16 +22,17 @@ struct peer {
         uint64_t session; /* its number with the service */
         struct buf payload;
         char error[512];
-        bool greeted; /* HELLO went over: it ends by itself when it has nothing to do any more */
-        int refusal;  /* with PEER_E_REFUSED: EINVAL, where it is what was asked for that is wrong */
+        bool greeted;         /* HELLO went over: it ends by itself when it has nothing to do any more */
+        int refusal;          /* with PEER_E_REFUSED: EINVAL, where it is what was asked for that is wrong */
+        unsigned patience_ms; /* how long a service may take for each step of the start */
 };
 
-#define PEER_INIT ((struct peer){ .pid = -1, .fd = -1 })
+#define PEER_INIT ((struct peer){ .pid = -1, .fd = -1, .patience_ms = 60000 })
 
 enum {
         PEER_E_MISSING = 1, /* callgated is not there */
         PEER_E_REFUSED,     /* it answered with an error */
-        PEER_E_GONE,        /* it died or closed the connection */
+        PEER_E_GONE,        /* it died, closed the connection, or does not answer */
 };
 
 struct peer_options {

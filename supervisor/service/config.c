@@ -58,6 +58,24 @@ struct config *config_free(struct config *config) {
         return NULL;
 }
 
+#define SWAP(a, b)                                                                                          \
+        do {                                                                                                \
+                typeof(a) swapped = (a);                                                                    \
+                (a) = (b);                                                                                  \
+                (b) = swapped;                                                                              \
+        } while (0)
+
+void config_stay(struct config *config, struct config *in_force) {
+        SWAP(config->state, in_force->state);
+        SWAP(config->agent, in_force->agent);
+        SWAP(config->control, in_force->control);
+        SWAP(config->oci, in_force->oci);
+        SWAP(config->n_oci, in_force->n_oci);
+        SWAP(config->metrics, in_force->metrics);
+        SWAP(config->keeper, in_force->keeper);
+        SWAP(config->keeper_wait_ns, in_force->keeper_wait_ns);
+}
+
 /* ---- keys ---- */
 
 static void add_folder(struct config_reader *reader, const json_t *value, void *to) {

@@ -136,6 +136,9 @@ struct config {
 int config_read_file(const char *path, struct diags *diags, struct config **ret);
 int config_read(const char *bytes, size_t n, struct diags *diags, struct config **ret);
 struct config *config_free(struct config *config);
+/* What a running service cannot change stays as it is: config gets state folder, sockets and keeper of the
+ * one in force, the very same strings, and that one gets config's. */
+void config_stay(struct config *config, struct config *in_force);
 
 /* What is to be done with a session that has these labels. */
 struct assignment {

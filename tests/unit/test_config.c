@@ -204,6 +204,39 @@ Test(config, a_socket_keeps_its_path_beside_other_words) {
         config_free(config);
 }
 
+/* Parts of a running service point to them. */
+Test(config, places_stay_the_same_over_any_number_of_reloads) {
+        struct config *config = read_text("state: /a\n"
+                                          "sockets: {agent: /a/agent, control: /a/control, "
+                                          "metrics: '127.0.0.1:1', oci: [/a/1, /a/2]}\n"
+                                          "keeper: none\n");
+        const char *state = config->state, *agent = config->agent.path, *control = config->control.path,
+                   *metrics = config->metrics, *oci = config->oci[1].path;
+
+        for (int i = 0; i < 3; i++) {
+                struct config *next = read_text("state: /b\n"
+                                                "sockets: {agent: {path: /b/agent, users: any}, "
+                                                "control: /b/control, oci: /b/1}\n"
+                                                "keeper: process\n"
+                                                "limits: {ended: 7}\n");
+
+                config_stay(next, config);
+                config_free(config);
+                config = next;
+                cr_expect_eq(config->limits.ended, 7);
+        }
+        cr_expect_eq(config->state, state);
+        cr_expect_eq(config->agent.path, agent);
+        cr_expect_not(config->agent.any_uid);
+        cr_expect_eq(config->control.path, control);
+        cr_expect_eq(config->metrics, metrics);
+        cr_expect_eq(config->keeper, CONFIG_KEEPER_NONE);
+        cr_assert_eq(config->n_oci, 2);
+        cr_expect_eq(config->oci[1].path, oci);
+        cr_expect_str_eq(config->state, "/a");
+        config_free(config);
+}
+
 Test(config, the_default_outlet_follows_state) {
         struct config *config = read_text("state: /srv/cg");
 
