@@ -157,7 +157,8 @@ static bool reload(void *data, struct buf *lines) {
                 manager_ready("old configuration in force: the new one is wrong");
                 return false;
         }
-        /* Parts have these strings since the service began; they are the same after any number of reloads. */
+        /* Parts have these strings since the service began; they are the same after any number of reloads.
+         */
         config_stay(config, service->config);
         r = publisher_configure(service->publisher, config);
         if (r)
