@@ -18,7 +18,7 @@ live=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # ways to the network of a test that fetches packages) is kept.
 for name in $(compgen -e); do
   case $name in
-  CALLGATE_* | *_TEST_INNER | HOME | TMPDIR | *SAN_OPTIONS | *_proxy | *_PROXY | *CERT* | *CA_BUNDLE* | *CAINFO*) ;;
+  CALLGATE_* | *_TEST_INNER | HOME | TMPDIR | *SAN_OPTIONS | *_proxy | *_PROXY | *CERT* | *CA_BUNDLE* | *CAINFO* | npm_config_*) ;;
   *) unset "$name" 2>/dev/null ;;
   esac
 done

@@ -13,7 +13,7 @@ case $shell in
 busybox) need busybox; command=(busybox sh) ;;
 *) need "$shell"; command=("$shell") ;;
 esac
-LIMIT=60
+LIMIT=140
 
 cat >loop.sh <<'S'
 i=0

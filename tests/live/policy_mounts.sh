@@ -5,6 +5,7 @@
 # list of changes is what a comparison of both trees by others says (diff -r), and the program is who it was.
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+export HOME=$work # what somebody has set for git does not matter here
 need git make python3
 
 policy() { # file, lines…

@@ -7,6 +7,8 @@
 
 network=own
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+export HOME=$work # what somebody has set for curl does not matter here
+unset http_proxy all_proxy HTTP_PROXY ALL_PROXY
 
 need /usr/bin/python3 curl
 read -r right refused other redis_port nginx_port nowhere < <(free_ports 6)

@@ -87,7 +87,7 @@ try:
 except OSError: print(last + 1)')"
 same "prlimit on a child" "777 1234" "$(under limits.yaml -- bash -c 'sleep 60 & prlimit --noheadings -o SOFT --nofile --pid $!
   prlimit --nofile=1234:5678 --pid $!; prlimit --noheadings -o SOFT --nofile --pid $!; kill $!' | xargs)"
-sleep 100 &
+sleep 10000 &
 outside=$!
 under limits.yaml -- prlimit --nofile --pid $outside >out 2>err
 has "prlimit on a stranger" err "Operation not permitted"

@@ -5,6 +5,7 @@
 # leave, and what they say, are those of the native run.
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+export HOME=$work # what somebody has set for git does not matter here
 need git tar install python3
 
 echo '{ "version": 1, "default": "allow", "rules": [{ "do": { "emulate": "identity" } }] }' >identity.json
