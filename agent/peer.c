@@ -76,8 +76,8 @@ static int peer_gone(struct peer *peer, const char *what) {
         pid_t pid = 0;
 
         peer->fd = fd_close(peer->fd);
-        /* Its descriptors are closed a moment before it can be reaped. */
-        for (int naps = 0; peer->pid > 0 && naps < 500 && pid == 0; naps++) {
+        /* Its descriptors are closed a moment before it can be reaped; a long one on a busy machine. */
+        for (int naps = 0; peer->pid > 0 && naps < 5000 && pid == 0; naps++) {
                 pid = waitpid(peer->pid, &status, WNOHANG);
                 if (pid == 0)
                         usleep(1000);

@@ -162,6 +162,12 @@ same "--all --events -" 0 $? err.text
 limited "$callgate" record --detach -o - -- sh -c '(sleep 0.5; mkdir x; rmdir x) & exit 0' 2>err.text | cat >out.text
 has "--detach -o -" out.text '"rmdir"'
 
+# ---- a supervisor that dies slowly ----
+mkdir slow && cp "$callgate" slow/
+printf '#!/bin/sh\nexec 3>&-\nsleep 1\nkill -KILL $$\n' >slow/callgated && chmod 755 slow/callgated
+refused "a supervisor that dies a while after its connection" 125 "the supervisor was killed by signal 9" \
+  slow/callgate run --profile "$profiles/audit.json" -- touch outputs/ran
+
 # ---- a profile that lets no program start ----
 printf '{ "defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{ "names": ["read"], "action": "SCMP_ACT_ALLOW" }] }' >no-start.json
 refused "run: execve is refused" 126 "no-start.json refuses execve (defaultAction)" "$callgate" run --profile no-start.json -- true
