@@ -26,6 +26,8 @@
 #define SUPERVISOR     "callgated"
 #define SUPERVISOR_FD  3
 #define RESUME_WAIT_MS 500
+#define RESTART_NAP_US 50000 /* a start looks again so often for a service that has just gone */
+#define RESTART_NAPS   100
 
 /* Beside our own program, wherever that was built or installed. */
 static int supervisor_path(char path[PATH_MAX]) {
@@ -96,14 +98,15 @@ static int peer_gone(struct peer *peer, const char *what) {
         return PEER_E_GONE;
 }
 
-int peer_receive(struct peer *peer, struct message *ret) {
+/* doing: what is lost where it goes away. */
+static int receive(struct peer *peer, const char *doing, struct message *ret) {
         int r;
 
         if (peer->fd < 0)
                 return PEER_E_GONE;
         r = message_recv(peer->fd, &peer->payload, ret);
         if (r == -ECONNRESET)
-                return peer_gone(peer, "before its result was complete");
+                return peer_gone(peer, doing);
         if (r > 0)
                 return error_origin(-EPROTO);
         if (r == 0 && ret->number == MESSAGE_ERROR) {
@@ -115,13 +118,8 @@ int peer_receive(struct peer *peer, struct message *ret) {
         return error_trace(r);
 }
 
-static int expect(struct peer *peer, enum message_number number) {
-        struct message message;
-        int r = peer_receive(peer, &message);
-
-        if (!r && message.number != number)
-                return error_origin(-EPROTO);
-        return error_trace(r);
+int peer_receive(struct peer *peer, struct message *ret) {
+        return error_trace(receive(peer, "before its result was complete", ret));
 }
 
 /* ---- beginning ---- */
@@ -210,6 +208,29 @@ static int if_silent(struct peer *peer, int r) {
         return PEER_E_GONE;
 }
 
+static bool is_away(int r) {
+        return r == PEER_E_GONE || r == PEER_E_MISSING;
+}
+
+/* HELLO and READY. */
+static int greet(struct peer *peer, const char *service, const struct message *hello) {
+        struct message message;
+        int r = begin(peer, service);
+
+        if (r)
+                return error_trace(r);
+        r = message_send(peer->fd, hello, NULL, 0);
+        if (r == -EPIPE || r == -ECONNRESET)
+                return peer_gone(peer, "at its start");
+        if (r)
+                return r < 0 ? error_trace(r) : error_origin(-EPROTO);
+        peer->greeted = true;
+        r = receive(peer, "at its start", &message);
+        if (!r && message.number != MESSAGE_READY)
+                return error_origin(-EPROTO);
+        return error_trace(r);
+}
+
 int peer_start(struct peer *peer, const struct peer_options *options) {
         struct message hello = {
                 .number = MESSAGE_HELLO,
@@ -235,21 +256,21 @@ int peer_start(struct peer *peer, const struct peer_options *options) {
 
         if (hello.hello.n_label > MESSAGE_LABEL_MAX)
                 hello.hello.n_label = MESSAGE_LABEL_MAX;
-        r = begin(peer, options->service);
-        if (r)
-                return error_trace(r);
-        r = message_send(peer->fd, &hello, NULL, 0);
-        if (r == -EPIPE || r == -ECONNRESET)
-                return peer_gone(peer, "at its start");
-        if (r)
-                return r < 0 ? if_silent(peer, r) : error_origin(-EPROTO);
-        peer->greeted = true;
-        return if_silent(peer, expect(peer, MESSAGE_READY));
+        r = greet(peer, options->service, &hello);
+        /* A service that is restarted takes its connections along. Nothing is lost with this one yet. */
+        for (int naps = 0; peer->service && is_away(r) && naps < RESTART_NAPS; naps++) {
+                if (r == PEER_E_MISSING && naps == 0)
+                        break; /* it was not there to begin with */
+                usleep(RESTART_NAP_US);
+                buf_deinit(&peer->payload);
+                r = greet(peer, options->service, &hello);
+        }
+        return if_silent(peer, r);
 }
 
 static int expect_go(struct peer *peer) {
         struct message message;
-        int r = peer_receive(peer, &message);
+        int r = receive(peer, "while it took the listener", &message);
 
         if (!r && message.number != MESSAGE_GO)
                 return error_origin(-EPROTO);

@@ -46,15 +46,32 @@ struct service {
         pthread_t thread;
         struct message words[2];
         size_t n;
+        unsigned restarts; /* so many connections end first, before and after their first message */
 };
+
+static void restart(unsigned times) {
+        struct buf payload = BUF_INIT(WIRE_FRAME_MAX);
+
+        for (unsigned i = 0; i < times; i++) {
+                int fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
+                size_t n_fds;
+
+                if (i % 2)
+                        frame_recv(fd, &payload, NULL, 0, &n_fds);
+                fd_close(fd);
+        }
+        buf_deinit(&payload);
+}
 
 static void *serve(void *data) {
         struct service *service = data;
         struct buf payload = BUF_INIT(WIRE_FRAME_MAX);
         int fds[WIRE_FDS_MAX];
         size_t n_fds;
-        int fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
+        int fd;
 
+        restart(service->restarts);
+        fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
         /* Until the other end has had enough of it. */
         for (size_t i = 0; frame_recv(fd, &payload, fds, WIRE_FDS_MAX, &n_fds) == 0; i++) {
                 for (size_t k = 0; k < n_fds; k++)
@@ -94,6 +111,17 @@ Test(peer, a_service_that_takes_the_listener) {
         cr_assert_eq(peer.session, 77);
         cr_assert_eq(getsockopt(peer.fd, SOL_SOCKET, SO_RCVTIMEO, &limit, &n), 0);
         cr_assert(limit.tv_sec == 0 && limit.tv_usec == 0, "a result may take days");
+        peer_deinit(&peer);
+        pthread_join(service.thread, NULL);
+}
+
+/* The service is restarted: connections that it had not answered yet end with it. */
+Test(peer, a_service_that_goes_away_at_the_start_is_looked_for_again) {
+        struct service service = { .n = 1, .restarts = 2 };
+        struct peer peer;
+
+        begin(&service);
+        cr_assert_eq(start(&peer, 60000), 0);
         peer_deinit(&peer);
         pthread_join(service.thread, NULL);
 }
