@@ -262,7 +262,7 @@ static void expect_kept(size_t n) {
         cr_assert_eq(n_kept - n_dropped, n, "%zu kept, %zu dropped", n_kept, n_dropped);
 }
 
-Test(oci, who_says_nothing_yet_is_kept_for_a_successor, .timeout = 60) {
+Test(oci, who_says_nothing_yet_is_kept_for_a_successor, .timeout = 300) {
         int silent, gone, at_the_end;
 
         start(10, 10);

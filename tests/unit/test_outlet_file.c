@@ -18,6 +18,7 @@
 
 #include "proto/event_file.h"
 #include "supervisor/service/outlet.h"
+#include "tests/unit/clock_fixture.h"
 
 static uv_loop_t loop;
 static char folder[64], path[96], name_of_outlet[] = "file";
@@ -44,7 +45,7 @@ static void teardown(void) {
         cr_assert_eq(system(command), 0);
 }
 
-TestSuite(outlet_file, .init = setup, .fini = teardown, .timeout = 60);
+TestSuite(outlet_file, .init = setup, .fini = teardown, .timeout = 300);
 
 static void begin(void) {
         cr_assert_eq(outlet_file_new(&loop, &config, &outlet), 0);
@@ -286,13 +287,15 @@ Test(outlet_file, somebody_elses_rotation) {
         uint64_t calls;
 
         snprintf(other, sizeof(other), "%s/moved", folder);
+        clock_hold();
         begin();
         give(PUBLICATION_ROW, 1, 1, NULL);
         outlet->flush(outlet);
         cr_assert_eq(rename(path, other), 0);
-        usleep(1100000); /* it is looked for once a second */
+        clock_pass(1100); /* it is looked for once a second */
         outlet->flush(outlet);
         outlet->flush(outlet);
+        clock_release();
         give(PUBLICATION_ROW, 1, 2, NULL);
         end();
         cr_expect_eq(read_file("moved", &calls, &ledger), EVENT_FILE_E_END);

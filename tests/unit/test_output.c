@@ -32,7 +32,7 @@ static void teardown(void) {
         cr_assert_eq(system(command), 0);
 }
 
-TestSuite(output, .init = setup, .fini = teardown, .timeout = 120);
+TestSuite(output, .init = setup, .fini = teardown, .timeout = 300);
 
 static int n_entries(void) {
         DIR *directory = opendir(".");

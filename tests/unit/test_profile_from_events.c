@@ -33,7 +33,7 @@ static void teardown(void) {
         cr_assert_eq(system(command), 0);
 }
 
-TestSuite(profile_from_events, .init = setup, .fini = teardown, .timeout = 120);
+TestSuite(profile_from_events, .init = setup, .fini = teardown, .timeout = 300);
 
 static void put_call(struct buf *buf, uint64_t session, uint32_t nr, uint64_t count, uint32_t flags) {
         struct event event = {

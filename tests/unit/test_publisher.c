@@ -133,7 +133,7 @@ static void stop(void) {
         cr_assert_eq(uv_loop_close(&loop), 0);
 }
 
-TestSuite(publisher, .init = setup, .timeout = 120);
+TestSuite(publisher, .init = setup, .timeout = 300);
 
 static struct registered *session(unsigned number, enum wire_mode mode, bool all) {
         struct session_options options = { .mode = mode, .label = "test" };

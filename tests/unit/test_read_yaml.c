@@ -123,7 +123,7 @@ Test(read_yaml, warned) {
 }
 
 /* Each level names the one before ten times: a billion values in a few hundred bytes. */
-Test(read_yaml, aliases_of_aliases, .timeout = 120) {
+Test(read_yaml, aliases_of_aliases, .timeout = 300) {
         struct buf text = BUF_INIT(0);
         struct yaml_documents documents;
         struct diags diags;

@@ -68,7 +68,7 @@ static struct session *session_on(int listener) {
         return session;
 }
 
-TestSuite(receiver, .timeout = 60);
+TestSuite(receiver, .timeout = 300);
 
 Test(receiver, ends_with_the_last_task) {
         struct receiver receiver;

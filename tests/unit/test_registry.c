@@ -77,7 +77,7 @@ static void teardown(void) {
         cr_assert_eq(uv_loop_close(&loop), 0, "a handle was left open");
 }
 
-TestSuite(registry, .init = setup, .fini = teardown, .timeout = 60);
+TestSuite(registry, .init = setup, .fini = teardown, .timeout = 300);
 
 /* A child under a filter that notifies getppid: it makes n such calls, says what the last one gave by its
  * exit status (0: the parent, 1: an error), and waits before that as long as the other end of *ret_go is
@@ -343,7 +343,7 @@ static void setup_keeper(void) {
         config.limits.ended = 10;
 }
 
-TestSuite(registry_keeper, .init = setup_keeper, .fini = teardown, .timeout = 60);
+TestSuite(registry_keeper, .init = setup_keeper, .fini = teardown, .timeout = 300);
 
 /* Until its end, with everything published. */
 static void run_to_the_end(struct registered *registered, pid_t pid, int go) {
@@ -432,7 +432,7 @@ Test(registry_keeper, of_a_predecessor_what_is_delivered_is_let_go) {
 
 /* ---- what the publisher reads ---- */
 
-TestSuite(registry_published, .fini = teardown, .timeout = 60);
+TestSuite(registry_published, .fini = teardown, .timeout = 300);
 
 Test(registry_published, a_session_that_is_handed_over_stays_as_long_as_the_publisher) {
         struct publisher_options options = { .config = &config, .loop = &loop };

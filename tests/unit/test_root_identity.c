@@ -387,7 +387,7 @@ static bool kernel_is_new(void) {
                (major > 6 || (major == 6 && minor >= 16));
 }
 
-Test(root_identity, agrees_with_the_kernel, .timeout = 120) {
+Test(root_identity, agrees_with_the_kernel, .timeout = 300) {
         if (geteuid() != 0)
                 cr_skip_test("only root may change its ids");
         if (!kernel_is_new())

@@ -4,7 +4,7 @@
 
 #include "rpc_fixture.h"
 
-TestSuite(rpc_methods, .init = setup, .fini = teardown, .timeout = 120);
+TestSuite(rpc_methods, .init = setup, .fini = teardown, .timeout = 300);
 
 /* The text has every method with its parameters, and no other. */
 Test(rpc_methods, the_table_is_the_text) {

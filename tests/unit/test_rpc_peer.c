@@ -4,7 +4,7 @@
 
 #include "rpc_fixture.h"
 
-TestSuite(rpc_peer, .init = setup, .fini = teardown, .timeout = 120);
+TestSuite(rpc_peer, .init = setup, .fini = teardown, .timeout = 300);
 
 static void expect_closing(struct peer *peer, int expected) {
         struct rpc_message message;

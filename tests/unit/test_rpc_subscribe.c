@@ -4,7 +4,7 @@
 
 #include "rpc_fixture.h"
 
-TestSuite(rpc_subscribe, .init = setup, .fini = teardown, .timeout = 120);
+TestSuite(rpc_subscribe, .init = setup, .fini = teardown, .timeout = 300);
 
 /* The next notification called method; its third parameter, and of which session. */
 static struct rpc_value await(struct peer *peer, const char *method, uint64_t *ret_session) {

@@ -29,7 +29,7 @@ static void teardown(void) {
         far = fd_close(far);
 }
 
-TestSuite(service, .init = setup, .fini = teardown, .timeout = 60);
+TestSuite(service, .init = setup, .fini = teardown, .timeout = 300);
 
 /* What the service will answer, before it was asked: the socket keeps it. */
 static void answer(const void *bytes, size_t n) {

@@ -519,7 +519,7 @@ static long read_and_look(void *data, uint32_t tid, uint64_t address, void *byte
         return read_as_usual(data, tid, address, bytes, n);
 }
 
-Test(session, others_may_look_while_memory_is_read, .timeout = 120) {
+Test(session, others_may_look_while_memory_is_read, .timeout = 300) {
         struct session *session = start(WIRE_MODE_RECORD, NULL, -1);
         struct event row;
         size_t cursor = 0;

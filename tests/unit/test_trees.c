@@ -72,7 +72,7 @@ static void teardown(void) {
         cr_assert_eq(system(command), 0);
 }
 
-TestSuite(trees, .init = setup, .fini = teardown, .timeout = 60);
+TestSuite(trees, .init = setup, .fini = teardown, .timeout = 300);
 
 static const struct arch *arch_of(unsigned bits) {
         return bits == 32 ? arch_by_audit(AUDIT_ARCH_I386) : arch_native();

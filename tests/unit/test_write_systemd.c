@@ -344,7 +344,7 @@ Test(write_systemd, own_profiles) {
         check_folder(ROWS, 8);
 }
 
-Test(write_systemd, real_profiles, .timeout = 120) {
+Test(write_systemd, real_profiles, .timeout = 300) {
         const char *root = getenv("CALLGATE_CORPUS");
         char path[4096];
 
