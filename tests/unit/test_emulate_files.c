@@ -256,13 +256,20 @@ Test(emulate_files, a_fifo_is_opened_by_a_worker) {
         cr_assert_eq(mkfifo(path, 0600), 0);
         cr_assert_eq(symlink("fifo", link_path), 0);
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-                struct call call = call_of("openat", (uint64_t[6]){ (uint64_t)AT_FDCWD, at(link_path),
-                                                                    (uint64_t)rows[i].flags });
+                int r = CALL_E_SLOW;
 
-                call.may_wait = false;
-                cr_assert_eq(run(&call), rows[i].slow ? CALL_E_SLOW : 0, "row %zu", i);
-                cr_assert_eq(call.answer.kind, rows[i].slow ? ANSWER_NONE : ANSWER_FD);
-                finish(&call);
+                /* A mount anywhere at this moment makes the quick way fail, once. */
+                for (int k = 0; k < (rows[i].slow ? 1 : 5) && r == CALL_E_SLOW; k++) {
+                        struct call call =
+                                call_of("openat", (uint64_t[6]){ (uint64_t)AT_FDCWD, at(link_path),
+                                                                 (uint64_t)rows[i].flags });
+
+                        call.may_wait = false;
+                        r = run(&call);
+                        cr_assert_eq(call.answer.kind, r ? ANSWER_NONE : ANSWER_FD);
+                        finish(&call);
+                }
+                cr_assert_eq(r, rows[i].slow ? CALL_E_SLOW : 0, "row %zu", i);
         }
         unlink(path);
 }
