@@ -393,7 +393,7 @@ Test(keeper, nothing_is_left_of_those_that_died) {
         pid_t pid = keeper_pid();
 
         cr_assert_eq(put(keeper, "session-1", "listener", NULL), 0);
-        for (int i = 0; i < 50; i++) {
+        for (int i = 0; i < 20; i++) {
                 cr_assert_eq(kill(pid, SIGKILL), 0);
                 cr_assert_eq(put(keeper, "session-1", "listener", NULL), 0);
                 if (keeper_pid() == pid)
