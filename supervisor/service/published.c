@@ -114,8 +114,9 @@ static void begin_sweep(struct published *published, uint64_t n) {
 
 bool published_look(struct published *published, uint64_t now_ns, uint64_t interval_ns, bool everything) {
         uint64_t n = calls(published);
-        bool changed = n != published->n_looked, last = everything || published->ended;
+        bool last = everything || published->ended;
 
+        published->unserved |= n != published->n_looked;
         published->n_looked = n;
         if (published->sweep_ns == 0)
                 published->sweep_ns = now_ns + interval_ns;
@@ -123,7 +124,7 @@ bool published_look(struct published *published, uint64_t now_ns, uint64_t inter
                 begin_sweep(published, n);
                 published->sweep_ns = now_ns + interval_ns;
         }
-        return changed || published->sweeping || last || published->streaming ||
+        return published->unserved || published->sweeping || last || published->streaming ||
                published->stream_at < published->stream.n;
 }
 

@@ -41,6 +41,7 @@ struct published {
         size_t fresh;                /* rows from here on were never taken */
         size_t sweep;                /* rows before this one have been looked at */
         bool sweeping;
+        bool unserved; /* there was something to hand on, and its turn has not come to the end of it */
 
         /* Occurrences. */
         size_t stream_bytes; /* as the session was told; 0: they are not kept */

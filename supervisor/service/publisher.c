@@ -125,6 +125,7 @@ static bool serve(struct publisher *publisher, struct published *published) {
         struct ledger ledger;
 
         n += give_rows(publisher, published, SHARE);
+        published->unserved = n > 0;
         if (n > 0 || !published->ended)
                 return n > 0;
         if (!published_done(published))

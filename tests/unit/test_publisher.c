@@ -17,7 +17,7 @@
 #include "tests/fakes/fake_kernel.h"
 
 #define SESSIONS_MAX 40
-#define PATIENCE_NS  UINT64_C(60000000000)
+#define PATIENCE_NS  UINT64_C(240000000000)
 
 static struct fake_kernel fakes[SESSIONS_MAX];
 static uv_loop_t loop;
@@ -30,6 +30,7 @@ static struct {
         pthread_mutex_t lock;
         pthread_cond_t go;
         bool hold, held; /* stands still between two ticks */
+        bool slow;       /* a millisecond for every publication */
         uint64_t flood;  /* calls of session 1 before the last row of any other */
         unsigned n_begins, n_rows, n_events, n_ends, n_flushes, n_closes;
         uint64_t calls[SESSIONS_MAX + 1]; /* of ROWs, by number of the session */
@@ -41,6 +42,8 @@ static struct {
 
 static void on_take(struct outlet *outlet, const struct publication *publication) {
         (void)outlet;
+        if (seen.slow)
+                usleep(1000);
         pthread_mutex_lock(&seen.lock);
         seen.last_number = publication->source->number;
         switch (publication->kind) {
@@ -374,6 +377,28 @@ Test(publisher, a_flood_delays_nobody) {
         forget(flood);
         for (unsigned i = 0; i < n; i++)
                 forget(quiet[i]);
+}
+
+/* What a slow outlet leaves of a tick is for the next one, although nothing happens any more. */
+Test(publisher, a_turn_that_was_too_short_is_gone_on_with) {
+        struct registered *all[3];
+
+        seen.slow = true;
+        start();
+        for (unsigned i = 0; i < 3; i++)
+                all[i] = session(i + 1, WIRE_MODE_RECORD, false);
+        UNTIL(seen.n_begins == 3);
+        hold();
+        for (unsigned i = 0; i < 3; i++)
+                for (int k = 0; k < 200; k++)
+                        calls(all[i], 10000 + k, 1);
+        let_go();
+        UNTIL(seen.n_rows == 600);
+        for (unsigned i = 0; i < 3; i++)
+                cr_expect_eq(seen.calls[i + 1], 200);
+        stop();
+        for (unsigned i = 0; i < 3; i++)
+                forget(all[i]);
 }
 
 Test(publisher, many_end_at_once) {
