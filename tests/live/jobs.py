@@ -98,6 +98,14 @@ def processes(tag):
     return found
 
 
+def state_of(pid):
+    """One letter, or nothing for a process that is gone."""
+    try:
+        return re.search(r"^State:\s*(\S)", open("/proc/%d/status" % pid).read(), re.M).group(1)
+    except OSError:
+        return ""
+
+
 def until(what, condition):
     end = time.monotonic() + PATIENCE
     while not condition():
@@ -200,11 +208,14 @@ def scenario_background(t, start, tag):
             break
         time.sleep(0.02)
         t.line("jobs -s | grep -c Stopped")
-    # When the process is gone, the shell has its status.
+    # When the process is gone, the shell has its status. (A busy one may not reap it before it has something to do.)
     job = launcher(tag, "cat")
     t.line("kill %1")
     t.status()
-    until("the job does not end", lambda: not os.path.exists("/proc/%d" % job))
+    until("the job does not end", lambda: state_of(job) in "Z")
+    while state_of(job):
+        t.line("/bin/true")
+        t.status()
     t.line("wait $!; echo status $?")
     return "stopped jobs %s, %s" % (n, t.wait(r"status \d+\n")[1].group(0).strip())
 

@@ -4,7 +4,10 @@
  * Tries to change what lies in DIR/secret, although a policy refuses it, by changing what a path means while
  * the call is looked at. Whether it came through is seen in DIR/secret, not here.
  *
- *      attack_trees DIR TRIES link|text|exchange|dirfd
+ *      attack_trees DIR TRIES link|text|exchange|dirfd [both]
+ *
+ * both: goes on until calls were carried out and calls were refused: on a busy machine the thread that flips
+ * may not have run yet.
  *
  * DIR holds secret/ and open/ with a file "victim" each, and "way", a symbolic link to open.
  */
@@ -19,6 +22,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
 
 #define FLIPPED 40
@@ -26,13 +30,25 @@
 static volatile int stop;
 static char place[16] = "way"; /* what paths begin with: "way", or flipped between "open" and "secr" */
 static char paths[2][4096];
-static long done_calls, failed_calls;
+static long done_calls, failed_calls, refused_calls;
 
 static void tell(long r) {
-        if (r < 0)
-                failed_calls++;
-        else
+        if (r >= 0)
                 done_calls++;
+        else if (errno == EACCES)
+                refused_calls++;
+        else
+                failed_calls++;
+}
+
+static int is_starved(void) {
+        static time_t begin;
+        struct timespec now;
+
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        if (begin == 0)
+                begin = now.tv_sec;
+        return (done_calls == 0 || refused_calls == 0) && now.tv_sec - begin < 60;
 }
 
 static void *flip_link(void *unused) {
@@ -138,7 +154,7 @@ int main(int argc, char **argv) {
         long tries = argc > 3 ? atol(argv[2]) : 0;
         pthread_t thread;
 
-        if (argc != 4 || chdir(argv[1]) < 0)
+        if (argc < 4 || chdir(argv[1]) < 0)
                 return 2;
         for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
                 if (strcmp(kinds[k].name, argv[3]) != 0)
@@ -148,11 +164,11 @@ int main(int argc, char **argv) {
                         return 3;
                 if (pthread_create(&thread, NULL, kinds[k].flip, NULL) != 0)
                         return 3;
-                for (long i = 0; i < tries; i++)
+                for (long i = 0; i < tries || (argc > 4 && is_starved()); i++)
                         kinds[k].attack(i);
                 stop = 1;
                 pthread_join(thread, NULL);
-                printf("%ld done, %ld failed\n", done_calls, failed_calls);
+                printf("%ld done, %ld refused, %ld failed\n", done_calls, refused_calls, failed_calls);
                 return 0;
         }
         return 2;
