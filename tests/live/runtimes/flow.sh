@@ -29,7 +29,7 @@ in_container() { # run profile output command…
 
 works_as_before() { # sentence run profile
   in_container "$2" "$3" done "${workload[@]}"
-  same "$1: exit status" 33 $?
+  same "$1: exit status" 33 $? done.err
   same_file "$1: output" plain.out done.out
 }
 
@@ -124,7 +124,7 @@ flow_default() { # what run for-runtime profile context-option…
   limited "$callgate" profile dry-run-profile "profiles/$profile.json" -o "$PWD/$profile-dry.json" \
     --listener "$service_sock" --runtime "$runtime" "$@" 2>make.err || fail "$what: no profile for a dry run" make.err
   in_container "$run" "$PWD/$profile-dry.json" done /bin/sh -c 'hostname other; exec sh /work/script.sh'
-  same "$what, dry run: exit status" 33 $?
+  same "$what, dry run: exit status" 33 $? done.err
   same_file "$what, dry run: output" plain.out done.out
   has "$what, dry run: the refused call" done.err "hostname:"
   ended_session "$what, dry run" || return

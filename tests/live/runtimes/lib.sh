@@ -58,12 +58,16 @@ podman_start() { # image archive
   podman_ load -q -i "$1" >podman.log 2>&1
 }
 
+# Not "run --rm": conmon has the container removed, and a podman that is late then finds neither it nor its status (127).
 podman_run() { # profile name command…
-  local seccomp=$1 name=$2
+  local seccomp=$1 name=$2 status
   shift 2
   [ "$seccomp" = none ] && seccomp=unconfined
-  podman_ run --rm --name "$name" --network none --cgroup-parent "$cgroup" --security-opt "seccomp=$seccomp" \
+  podman_ run --name "$name" --network none --cgroup-parent "$cgroup" --security-opt "seccomp=$seccomp" \
     "${podman_more[@]}" callgate.test/busybox:1 "$@"
+  status=$?
+  podman_ rm -f -t 0 "$name" >podman.log 2>&1
+  return $status
 }
 podman_more=()
 
@@ -214,11 +218,13 @@ rootless_podman() {
 }
 
 rootless_run() { # profile name command…
-  local seccomp=$1 name=$2
+  local seccomp=$1 name=$2 status
   shift 2
   [ "$seccomp" = none ] && seccomp=unconfined
-  rootless_podman run --rm --name "$name" --network none --security-opt "seccomp=$seccomp" \
-    callgate.test/busybox:1 "$@"
+  rootless_podman run --name "$name" --network none --security-opt "seccomp=$seccomp" callgate.test/busybox:1 "$@"
+  status=$?
+  rootless_podman rm -f -t 0 "$name" >rootless.log 2>&1
+  return $status
 }
 
 # podman keeps a process that holds the user's namespaces.
