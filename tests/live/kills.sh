@@ -60,7 +60,7 @@ for i in $(seq 12); do
 done
 # A launcher killed between two lines leaves a child that looks for its word a while (it cannot ask a clock) before
 # it gives up.
-PATIENCE=90 expect_no_leftovers "callgate killed"
+PATIENCE=250 expect_no_leftovers "callgate killed"
 
 # ---- callgate is killed while it writes its result ----
 for i in $(seq 10); do
@@ -73,7 +73,7 @@ for i in $(seq 10); do
   whole_or_absent "killed at its end ($i)" "w$i/result.json"
   whole_or_absent "killed at its end ($i)" "w$i/evidence.json"
 done
-PATIENCE=90 expect_no_leftovers "killed at its end"
+PATIENCE=250 expect_no_leftovers "killed at its end"
 
 # ---- the supervisor is killed: the program is not left waiting, callgate says what happened ----
 for i in $(seq 6); do

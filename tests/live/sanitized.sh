@@ -89,6 +89,6 @@ for i in 1 2 3; do
   wait $pid
 done
 # (A child whose launcher was killed looks for its word a while.)
-PATIENCE=90 expect_no_leftovers "callgate killed"
+PATIENCE=250 expect_no_leftovers "callgate killed"
 check_reports "callgate killed"
 finish
