@@ -182,6 +182,7 @@ static int find_service(struct peer *peer, unsigned wait_ms) {
 static int begin(struct peer *peer, const char *service) {
         if (peer->fd >= 0)
                 return 0;
+        buf_deinit(&peer->payload);
         peer->payload = BUF_INIT(WIRE_FRAME_MAX);
         if (!service)
                 return error_trace(start_private(peer));
@@ -262,7 +263,6 @@ int peer_start(struct peer *peer, const struct peer_options *options) {
                 if (r == PEER_E_MISSING && naps == 0)
                         break; /* it was not there to begin with */
                 usleep(RESTART_NAP_US);
-                buf_deinit(&peer->payload);
                 r = greet(peer, options->service, &hello);
         }
         return if_silent(peer, r);
@@ -292,6 +292,8 @@ int peer_hand_over(struct peer *peer, int listener_fd, int sink_fd) {
                 return error_origin(-EPROTO);
         if (!r)
                 limit_waiting(peer->fd, 0); /* the next word is the result */
+        else if (r == PEER_E_REFUSED && peer->refusal == EAGAIN)
+                peer->fd = fd_close(peer->fd);
         return if_silent(peer, r);
 }
 

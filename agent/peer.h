@@ -22,8 +22,8 @@ struct peer {
         uint64_t session; /* its number with the service */
         struct buf payload;
         char error[512];
-        bool greeted;         /* HELLO went over: it ends by itself when it has nothing to do any more */
-        int refusal;          /* with PEER_E_REFUSED: EINVAL, where it is what was asked for that is wrong */
+        bool greeted; /* HELLO went over: it ends by itself when it has nothing to do any more */
+        int refusal;  /* with PEER_E_REFUSED: EINVAL, where it is what was asked for that is wrong; EAGAIN */
         unsigned patience_ms; /* how long a service may take for each step of the start */
 };
 
@@ -57,7 +57,8 @@ void peer_begin(struct peer *peer, const char *service);
  * PEER_E_* (peer->error says why) or -errno. */
 int peer_start(struct peer *peer, const struct peer_options *options);
 
-/* Hands the listener over (and the sink, -1: none) and waits for GO. Both stay the caller's. */
+/* Hands the listener over (and the sink, -1: none) and waits for GO. Both stay the caller's. PEER_E_REFUSED
+ * with refusal EAGAIN: the service was just ending; its successor can be asked from peer_start() on. */
 int peer_hand_over(struct peer *peer, int listener_fd, int sink_fd);
 
 /* The connection to a service was lost: asks it again for the result of the session. PEER_E_MISSING,

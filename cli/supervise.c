@@ -36,10 +36,11 @@
 #include "proto/event_file.h"
 #include "syscalls/names.h"
 
-#define NOTICE_MS     2000  /* until we say that we wait for processes left behind */
-#define RESUME_MS     60000 /* how long a restarted service is waited for */
-#define RESUME_NAP_MS 50
-#define GRACE_MS      200 /* --detach: most sessions end with their first process */
+#define NOTICE_MS       2000  /* until we say that we wait for processes left behind */
+#define RESUME_MS       60000 /* how long a restarted service is waited for */
+#define RESUME_NAP_MS   50
+#define HAND_OVER_TRIES 3
+#define GRACE_MS        200 /* --detach: most sessions end with their first process */
 
 struct supervision {
         const struct supervise_options *options;
@@ -196,6 +197,22 @@ static void release_descriptors(struct supervision *supervision) {
                 closedir(folder);
 }
 
+/* A service that was just ending has a successor soon. */
+static int hand_over(struct supervision *supervision, const struct peer_options *options) {
+        struct peer *peer = &supervision->peer;
+        int r = 0;
+
+        for (int tries = 0; tries < HAND_OVER_TRIES; tries++) {
+                if (tries > 0)
+                        r = peer_start(peer, options);
+                if (!r)
+                        r = peer_hand_over(peer, supervision->launch.listener_fd, supervision->sink_fd);
+                if (r != PEER_E_REFUSED || peer->refusal != EAGAIN)
+                        break;
+        }
+        return r;
+}
+
 static int start(struct supervision *supervision) {
         const struct supervise_options *options = supervision->options;
         char *label = command_line(options->argv);
@@ -222,19 +239,22 @@ static int start(struct supervision *supervision) {
         };
         int r = peer_start(&supervision->peer, &peer_options);
 
-        free(label);
-        if (r)
+        if (r) {
+                free(label);
                 return peer_failure(supervision, r, "start of the supervisor");
+        }
         /* While we hold the listener, nobody of the same user shall take it from us. */
         prctl(PR_SET_DUMPABLE, 0);
         r = launch_start(&launch_options, &supervision->launch);
         if (r) {
                 prctl(PR_SET_DUMPABLE, 1);
+                free(label);
                 return launch_failure(supervision, r);
         }
         supervision->job.pid = supervision->launch.pid;
         supervision->result->no_new_privs = supervision->launch.no_new_privs;
-        r = peer_hand_over(&supervision->peer, supervision->launch.listener_fd, supervision->sink_fd);
+        r = hand_over(supervision, &peer_options);
+        free(label);
         supervision->launch.listener_fd = fd_close(supervision->launch.listener_fd);
         prctl(PR_SET_DUMPABLE, 1);
         if (r) {

@@ -369,9 +369,15 @@ static const char *refusal_text(int r) {
                 return "the service's configuration refuses this session";
         case REGISTRY_E_FOREIGN:
                 return "the descriptor handed over is not a listener of seccomp";
+        case REGISTRY_E_ENDING:
+                return "the service is ending";
         default:
                 return "the session could not be started";
         }
+}
+
+static int refusal_error(int r) {
+        return r < 0 ? -r : r == REGISTRY_E_ENDING ? EAGAIN : EACCES;
 }
 
 /* Asked for at the service's control socket. */
@@ -404,7 +410,7 @@ static int on_listener(struct client *client) {
         labels_deinit(&labels);
         if (r) {
                 client_dispose(client, (const int[]){ registration.listener_fd, registration.sink_fd }, 2);
-                client_refuse(client, r < 0 ? -r : EACCES, refusal_text(r));
+                client_refuse(client, refusal_error(r), refusal_text(r));
                 return 0;
         }
         client->wanted.policing = NULL; /* the session's now */

@@ -57,9 +57,9 @@ static void on_client_closed(void *data) {
 static int serve_client(int fd) {
         struct registry_options registry_options = { 0 };
         struct client_options client_options = { .private = true, .on_closed = on_client_closed };
-        struct registry *registry = NULL;
-        struct kernel kernel;
-        uv_loop_t loop;
+        static struct registry *registry;
+        static struct kernel kernel;
+        static uv_loop_t loop;
         int r = kernel_linux(&kernel);
 
         if (r)
@@ -76,7 +76,10 @@ static int serve_client(int fd) {
                 r = client_new(&client_options, fd);
         if (!r)
                 uv_run(&loop, UV_RUN_DEFAULT);
-        registry_free(registry);
+        /* A thread that a task keeps waiting needs all this until we exit. */
+        if (registry && registry_alive(registry) > 0)
+                return error_trace(r);
+        registry = registry_free(registry);
         /* Handles that are still closing get their turn. */
         while (uv_run(&loop, UV_RUN_NOWAIT))
                 ;

@@ -62,6 +62,7 @@ struct registry {
 
         bool walking; /* the list is being gone through: nobody is freed */
         bool stopping, handing_over;
+        bool stopped; /* told so: no session is taken any more */
         void (*on_stopped)(void *data);
         void *stopped_data;
 };
@@ -272,6 +273,7 @@ static void on_ended(uv_async_t *async) {
                 void (*on_stopped)(void *data) = registry->on_stopped;
 
                 registry->on_stopped = NULL;
+                registry->stopped = true;
                 on_stopped(registry->stopped_data);
         }
 }
@@ -339,8 +341,8 @@ static int admit(struct registry *registry, const struct registration *registrat
 
         if (!kernel->is_listener(kernel->data, registration->listener_fd))
                 return REGISTRY_E_FOREIGN;
-        if (registry->stopping && !registry->handing_over)
-                return REGISTRY_E_LIMIT;
+        if (registry->stopped || (registry->stopping && !registry->handing_over))
+                return REGISTRY_E_ENDING;
         if (!config || registration->adopted)
                 return 0;
         if (registry->n_alive >= config->limits.sessions)
@@ -662,9 +664,7 @@ struct registry *registry_free(struct registry *registry) {
                 struct registered *first = registry->first;
 
                 registry->first = first->next;
-                /* A thread that a task keeps waiting cannot be joined; its session stays until we exit. */
-                if (!entry_of(first)->receiving)
-                        entry_free(entry_of(first));
+                entry_free(entry_of(first));
         }
         uv_close((uv_handle_t *)&registry->hangups, on_closed);
         uv_close((uv_handle_t *)&registry->kick, on_closed);

@@ -25,6 +25,7 @@ enum {
         REGISTRY_E_REFUSED = 81, /* a rule of the configuration refuses it */
         REGISTRY_E_FOREIGN = 82, /* the descriptor is not a listener of seccomp */
         REGISTRY_E_UNKNOWN = 83, /* there is no such session */
+        REGISTRY_E_ENDING = 84,  /* it is too late for this one; a successor may take it */
 };
 
 enum origin {
@@ -83,8 +84,9 @@ struct registry_options {
 };
 
 int registry_new(const struct registry_options *options, struct registry **ret);
-/* All sessions must have ended or been stopped (registry_stop()). Memory is freed once the loop has closed
- * its handles. Not from within its own callbacks. */
+/* All sessions must have ended (registry_alive()): a thread that a task keeps waiting needs its registry
+ * until the process ends. Memory is freed once the loop has closed its handles. Not from within its own
+ * callbacks. */
 struct registry *registry_free(struct registry *registry);
 
 struct registration {

@@ -501,7 +501,11 @@ static void run(struct service *service) {
         uv_run(&service->loop, UV_RUN_DEFAULT);
 }
 
+/* Frees it; unless there are threads that tasks keep waiting: those need what there is until the process
+ * ends. */
 static void finish(struct service *service) {
+        static struct service *left;
+
         if (service->handed_over)
                 service->handed_over(service->handed_over_data, 0);
         if (service->registry)
@@ -513,6 +517,11 @@ static void finish(struct service *service) {
                 keeper_dismiss(service->keeper);
         client_end_all(service->clients);
         uv_run(&service->loop, UV_RUN_NOWAIT);
+        if (service->registry && registry_alive(service->registry) > 0) {
+                left = service;
+                (void)left; /* where a search for leaks finds it */
+                return;
+        }
         service->registry = registry_free(service->registry);
         while (uv_run(&service->loop, UV_RUN_NOWAIT))
                 ;
@@ -520,6 +529,7 @@ static void finish(struct service *service) {
         service->keeper = service->keeper ? keeper_free(service->keeper) : NULL;
         config_free(service->config);
         config_free(service->retired);
+        free(service);
 }
 
 static int read_config(struct service *service) {
@@ -587,6 +597,5 @@ int service_run(const struct service_options *options) {
                 log_say(LOG_LEVEL_ERROR, "the service does not start: %s",
                         r < 0 ? error_describe(r) : "see above");
         finish(service);
-        free(service);
         return r ? EXIT_TROUBLE : 0;
 }

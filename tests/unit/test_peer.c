@@ -84,6 +84,7 @@ static void *serve(void *data) {
         return NULL;
 }
 
+/* Words may be changed as long as nobody has sent anything. */
 static void begin(struct service *service) {
         service->words[0] =
                 (struct message){ .number = MESSAGE_READY, .ready = { .version = WIRE_VERSION } };
@@ -91,12 +92,16 @@ static void begin(struct service *service) {
         cr_assert_eq(pthread_create(&service->thread, NULL, serve, service), 0);
 }
 
-static int start(struct peer *peer, unsigned patience_ms) {
+static int start_again(struct peer *peer) {
         const struct peer_options options = { .mode = WIRE_MODE_RECORD, .label = "test", .service = path };
 
+        return peer_start(peer, &options);
+}
+
+static int start(struct peer *peer, unsigned patience_ms) {
         *peer = PEER_INIT;
         peer->patience_ms = patience_ms;
-        return peer_start(peer, &options);
+        return start_again(peer);
 }
 
 Test(peer, a_service_that_takes_the_listener) {
@@ -124,6 +129,25 @@ Test(peer, a_service_that_goes_away_at_the_start_is_looked_for_again) {
         cr_assert_eq(start(&peer, 60000), 0);
         peer_deinit(&peer);
         pthread_join(service.thread, NULL);
+}
+
+/* It was just ending when it got the listener: it says so, and has not taken it. */
+Test(peer, a_service_that_ends_leaves_the_listener_to_its_successor) {
+        struct service ending = { .n = 2 }, successor = { .n = 2 };
+        struct peer peer;
+
+        begin(&ending);
+        ending.words[1] = (struct message){ .number = MESSAGE_ERROR,
+                                            .error = { .error = EAGAIN, .text = "ending", .n_text = 6 } };
+        cr_assert_eq(start(&peer, 60000), 0);
+        cr_assert_eq(peer_hand_over(&peer, listening, -1), PEER_E_REFUSED);
+        cr_assert_eq(peer.refusal, EAGAIN);
+        pthread_join(ending.thread, NULL);
+        begin(&successor);
+        cr_assert_eq(start_again(&peer), 0);
+        cr_assert_eq(peer_hand_over(&peer, listening, -1), 0);
+        peer_deinit(&peer);
+        pthread_join(successor.thread, NULL);
 }
 
 Test(peer, nobody_is_there) {

@@ -456,3 +456,22 @@ Test(registry_published, a_session_that_is_handed_over_stays_as_long_as_the_publ
         close(go);
         cr_assert_eq(exit_status(pid), 0);
 }
+
+/* ---- what comes too late ---- */
+
+Test(registry_keeper, nothing_is_taken_once_everything_has_stopped) {
+        for (int hand_over = 0; hand_over < 2; hand_over++) {
+                struct registered *registered;
+                unsigned stopped = 0;
+                int listener, go;
+                pid_t pid = start(0, &listener, &go);
+
+                registry_stop(registry, hand_over, on_stopped, &stopped);
+                turn_until(&stopped, 1);
+                cr_assert_eq(add(listener, 0, false, &registered), REGISTRY_E_ENDING);
+                cr_assert_eq(registry_alive(registry), 0);
+                cr_assert_eq(n_kept, 0);
+                close(go);
+                cr_assert_eq(exit_status(pid), 0);
+        }
+}
