@@ -209,8 +209,8 @@ static int if_silent(struct peer *peer, int r) {
         return PEER_E_GONE;
 }
 
-static bool is_away(int r) {
-        return r == PEER_E_GONE || r == PEER_E_MISSING;
+static bool is_away(const struct peer *peer, int r) {
+        return r == PEER_E_GONE || r == PEER_E_MISSING || (r == PEER_E_REFUSED && peer->refusal == EAGAIN);
 }
 
 /* HELLO and READY. */
@@ -259,9 +259,10 @@ int peer_start(struct peer *peer, const struct peer_options *options) {
                 hello.hello.n_label = MESSAGE_LABEL_MAX;
         r = greet(peer, options->service, &hello);
         /* A service that is restarted takes its connections along. Nothing is lost with this one yet. */
-        for (int naps = 0; peer->service && is_away(r) && naps < RESTART_NAPS; naps++) {
+        for (int naps = 0; peer->service && is_away(peer, r) && naps < RESTART_NAPS; naps++) {
                 if (r == PEER_E_MISSING && naps == 0)
                         break; /* it was not there to begin with */
+                peer->fd = fd_close(peer->fd);
                 usleep(RESTART_NAP_US);
                 r = greet(peer, options->service, &hello);
         }
@@ -309,7 +310,7 @@ int peer_resume(struct peer *peer) {
         r = message_send(peer->fd, &resume, NULL, 0);
         if (!r)
                 r = expect_go(peer);
-        if (r == -EAGAIN || r == -EPIPE || r == -ECONNRESET)
+        if (r == -EAGAIN || r == -EPIPE || r == -ECONNRESET || is_away(peer, r))
                 r = PEER_E_GONE;
         if (r)
                 peer->fd = fd_close(peer->fd);

@@ -579,10 +579,21 @@ int client_new(const struct client_options *options, int fd) {
         return 0;
 }
 
+/* Who has handed nothing over yet is told so, and may ask a successor without a doubt. */
+static void client_send_on(struct client *client) {
+        if (client->registered || client->session_ended || !client->socket_open ||
+            client->state == MESSAGE_STATE_ENDED)
+                return;
+        client_refuse(client, EAGAIN, "the service is ending");
+        client_write(client);
+}
+
 void client_end_all(struct client *all) {
         for (struct client *client = all, *next; client; client = next) {
                 next = client->next;
-                if (!client->closing)
-                        client_close(client);
+                if (client->closing)
+                        continue;
+                client_send_on(client);
+                client_close(client);
         }
 }

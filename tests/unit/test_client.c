@@ -68,6 +68,7 @@ static void teardown(void) {
 /* ---- a service: launchers come again for the results of their sessions ---- */
 
 static struct config config;
+static struct client *clients;
 static uint64_t number; /* of a session that has ended, or is about to */
 
 static void setup_service(void) {
@@ -90,7 +91,9 @@ static void setup_service(void) {
 
 /* Ours of a connection whose RESUME is there already; to be called before the loop runs. */
 static int come_again(uint64_t session) {
-        struct client_options options = { .loop = &loop, .registry = registry, .on_closed = on_closed };
+        struct client_options options = {
+                .loop = &loop, .registry = registry, .all = &clients, .on_closed = on_closed
+        };
         const struct message resume = { .number = MESSAGE_RESUME,
                                         .resume = { .version = WIRE_VERSION, .session = session } };
         int fds[2];
@@ -166,6 +169,23 @@ Test(client_resume, a_session_that_is_not_there) {
         cr_assert_eq(message.number, MESSAGE_ERROR);
         cr_assert_eq(message.error.error, ENOENT);
         buf_deinit(&payload);
+        while (!registry_has_ended(registry_first(registry)))
+                uv_run(&loop, UV_RUN_ONCE);
+}
+
+/* Its message is there and not read: nothing of it was taken, and it is told so. */
+Test(client_resume, a_service_that_ends_says_so) {
+        cleanup_fd int fd = come_again(number);
+        struct buf payload = BUF_INIT(WIRE_FRAME_MAX);
+        struct message message;
+
+        client_end_all(clients);
+        message = get_from(fd, &payload);
+        cr_assert_eq(message.number, MESSAGE_ERROR);
+        cr_assert_eq(message.error.error, EAGAIN);
+        buf_deinit(&payload);
+        run_until_closed();
+        cr_assert_null(clients);
         while (!registry_has_ended(registry_first(registry)))
                 uv_run(&loop, UV_RUN_ONCE);
 }

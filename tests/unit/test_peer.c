@@ -133,6 +133,8 @@ Test(peer, a_service_that_goes_away_at_the_start_is_looked_for_again) {
 
 /* It was just ending when it got the listener: it says so, and has not taken it. */
 Test(peer, a_service_that_ends_leaves_the_listener_to_its_successor) {
+        const struct message refusal = { .number = MESSAGE_ERROR,
+                                         .error = { .error = EAGAIN, .text = "ending", .n_text = 6 } };
         struct service ending = { .n = 2 }, successor = { .n = 2 };
         struct peer peer;
 
@@ -146,8 +148,14 @@ Test(peer, a_service_that_ends_leaves_the_listener_to_its_successor) {
         begin(&successor);
         cr_assert_eq(start_again(&peer), 0);
         cr_assert_eq(peer_hand_over(&peer, listening, -1), 0);
-        peer_deinit(&peer);
+        peer.fd = fd_close(peer.fd);
         pthread_join(successor.thread, NULL);
+        /* The same when the result is asked for. */
+        begin(&ending);
+        ending.words[0] = ending.words[1] = refusal;
+        cr_assert_eq(peer_resume(&peer), PEER_E_GONE, "to be tried again");
+        peer_deinit(&peer);
+        pthread_join(ending.thread, NULL);
 }
 
 Test(peer, nobody_is_there) {
