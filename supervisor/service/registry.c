@@ -136,18 +136,25 @@ static bool is_awaited(const struct entry *entry) {
         return registered->pid == 0 || kill((pid_t)registered->pid, 0) == 0 || errno != ESRCH;
 }
 
-/* Keeps as many results as the configuration says. */
+/* Until not more than n are left. */
+static void forget_down_to(struct registry *registry, size_t n, bool awaited_too) {
+        for (struct registered *at = registry->first, *next; at && registry->n_ended > n; at = next) {
+                next = at->next;
+                if (can_be_forgotten(entry_of(at)) && (awaited_too || !is_awaited(entry_of(at))))
+                        forget(registry, entry_of(at));
+        }
+}
+
+/* Keeps as many results as the configuration says; and those that somebody waits for, as long as there are
+ * not as many more of them as there may be sessions. */
 static void forget_oldest(struct registry *registry) {
         const struct config *config = registry->options.config;
         size_t kept = config ? config->limits.ended : 0;
 
         if (registry->walking)
                 return;
-        for (struct registered *at = registry->first, *next; at && registry->n_ended > kept; at = next) {
-                next = at->next;
-                if (can_be_forgotten(entry_of(at)))
-                        forget(registry, entry_of(at));
-        }
+        forget_down_to(registry, kept, false);
+        forget_down_to(registry, kept + (config ? config->limits.sessions : 0), true);
 }
 
 void registry_hold(struct registered *registered) {

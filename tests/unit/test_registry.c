@@ -371,6 +371,23 @@ Test(registry_keeper, a_result_is_kept_until_it_is_delivered) {
         cr_assert(journal_delivered(registered->session->journal));
 }
 
+Test(registry_keeper, a_result_that_somebody_waits_for_is_not_one_too_many) {
+        struct registered *registered;
+        int listener, go;
+        pid_t pid = start(1, &listener, &go);
+
+        config.limits.ended = 0;
+        cr_assert_eq(add(listener, 0, true, &registered), 0);
+        registered->pid = (uint32_t)getpid();
+        registry_unattend(registered);
+        run_to_the_end(registered, pid, go);
+        cr_assert_eq(registry_first(registry), registered);
+        cr_assert(registry_attend(registered, on_end, NULL));
+        registry_delivered(registered);
+        cr_assert_null(registry_first(registry));
+        cr_assert_eq(n_kept, 0);
+}
+
 Test(registry_keeper, nobody_comes_for_the_result_of_a_launcher_that_was_killed) {
         struct registered *registered;
         int listener, go;
