@@ -285,16 +285,21 @@ int peer_hand_over(struct peer *peer, int listener_fd, int sink_fd) {
         int fds[2] = { listener_fd, sink_fd };
         int r = message_send(peer->fd, &listener, fds, sink_fd >= 0 ? 2 : 1);
 
-        if (r == -EPIPE || r == -ECONNRESET)
-                return peer_gone(peer, "while it took the listener");
+        /* What could not be sent whole was not taken. */
+        if (r == -EPIPE || r == -ECONNRESET) {
+                r = peer_gone(peer, "while it took the listener");
+                return peer->service ? PEER_E_AWAY : r;
+        }
         if (!r)
                 r = expect_go(peer);
         else if (r > 0)
                 return error_origin(-EPROTO);
         if (!r)
                 limit_waiting(peer->fd, 0); /* the next word is the result */
-        else if (r == PEER_E_REFUSED && peer->refusal == EAGAIN)
+        if (r == PEER_E_REFUSED && peer->refusal == EAGAIN) {
                 peer->fd = fd_close(peer->fd);
+                return PEER_E_AWAY;
+        }
         return if_silent(peer, r);
 }
 

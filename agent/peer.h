@@ -33,6 +33,7 @@ enum {
         PEER_E_MISSING = 1, /* callgated is not there */
         PEER_E_REFUSED,     /* it answered with an error */
         PEER_E_GONE,        /* it died, closed the connection, or does not answer */
+        PEER_E_AWAY,        /* a service that ends: it has not taken the listener, a successor may */
 };
 
 struct peer_options {
@@ -57,8 +58,8 @@ void peer_begin(struct peer *peer, const char *service);
  * PEER_E_* (peer->error says why) or -errno. */
 int peer_start(struct peer *peer, const struct peer_options *options);
 
-/* Hands the listener over (and the sink, -1: none) and waits for GO. Both stay the caller's. PEER_E_REFUSED
- * with refusal EAGAIN: the service was just ending; its successor can be asked from peer_start() on. */
+/* Hands the listener over (and the sink, -1: none) and waits for GO. Both stay the caller's. After
+ * PEER_E_AWAY the same peer may be used again, from peer_start() on. */
 int peer_hand_over(struct peer *peer, int listener_fd, int sink_fd);
 
 /* The connection to a service was lost: asks it again for the result of the session. PEER_E_MISSING,

@@ -207,7 +207,7 @@ static int hand_over(struct supervision *supervision, const struct peer_options 
                         r = peer_start(peer, options);
                 if (!r)
                         r = peer_hand_over(peer, supervision->launch.listener_fd, supervision->sink_fd);
-                if (r != PEER_E_REFUSED || peer->refusal != EAGAIN)
+                if (r != PEER_E_AWAY)
                         break;
         }
         return r;

@@ -142,13 +142,18 @@ Test(peer, a_service_that_ends_leaves_the_listener_to_its_successor) {
         ending.words[1] = (struct message){ .number = MESSAGE_ERROR,
                                             .error = { .error = EAGAIN, .text = "ending", .n_text = 6 } };
         cr_assert_eq(start(&peer, 60000), 0);
-        cr_assert_eq(peer_hand_over(&peer, listening, -1), PEER_E_REFUSED);
-        cr_assert_eq(peer.refusal, EAGAIN);
+        cr_assert_eq(peer_hand_over(&peer, listening, -1), PEER_E_AWAY);
         pthread_join(ending.thread, NULL);
         begin(&successor);
         cr_assert_eq(start_again(&peer), 0);
         cr_assert_eq(peer_hand_over(&peer, listening, -1), 0);
         peer.fd = fd_close(peer.fd);
+        pthread_join(successor.thread, NULL);
+        /* It was gone before it could be sent anything. */
+        begin(&successor);
+        cr_assert_eq(start_again(&peer), 0);
+        shutdown(peer.fd, SHUT_WR);
+        cr_assert_eq(peer_hand_over(&peer, listening, -1), PEER_E_AWAY);
         pthread_join(successor.thread, NULL);
         /* The same when the result is asked for. */
         begin(&ending);
