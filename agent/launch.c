@@ -10,12 +10,12 @@
  *                                         restore signal state (these calls happen before the filter)
  *                                         seccomp(2): from here on, no call
  *   sees the listener's number            stores the listener's number, looks at `go`
- *   unshare(CLONE_FILES)                    …
+ *   parts from the table                    …
  *   closes the listener in the old table    …
  *   hands the listener over                 …
  *   sets `go`                             execve
  *
- * unshare() leaves the parent with a table of its own, so it may close what it likes without closing it for
+ * Parting leaves the parent with a table of its own, so it may close what it likes without closing it for
  * the program. The child must not keep its copy until execve closes it: if the supervisor went away while
  * that very call waits for an answer, the listener would stay open and the call would wait for ever.
  */
@@ -25,6 +25,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/close_range.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
@@ -338,6 +339,11 @@ static void *remove_fd(void *data) {
         return NULL;
 }
 
+/* Container runtimes' profiles refuse unshare(2), whatever it is to unshare. This closes nothing. */
+static int unshare_by_closing(void) {
+        return (int)syscall(SYS_close_range, ~0u, ~0u, CLOSE_RANGE_UNSHARE); /* kernel 5.9 */
+}
+
 /* Our table is our own from here on, and the child's is without the listener. Only a task that shares a
  * table can close something in it, so a thread stays behind there for a moment. */
 static int part(int listener_fd) {
@@ -349,7 +355,7 @@ static int part(int listener_fd) {
                 return error_origin(-errno);
         r = -pthread_create(&thread, NULL, remove_fd, &remover);
         if (!r) {
-                if (unshare(CLONE_FILES) < 0) {
+                if (unshare(CLONE_FILES) < 0 && unshare_by_closing() < 0) {
                         r = -errno;
                         remover.fd = -1; /* still ours, too */
                 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -129,6 +130,28 @@ Test(launch, a_listener_that_is_closed_leaves_nobody_waiting) {
                 cr_assert_eq(launch_executed(&launch), LAUNCH_E_NOT_EXECUTABLE);
                 launch_deinit(&launch);
         }
+}
+
+/* As in a container under docker's default profile. */
+Test(launch, where_unshare_is_refused) {
+        struct sock_filter insns[] = {
+                { BPF_LD | BPF_W | BPF_ABS, 0, 0, 0 },
+                { BPF_JMP | BPF_JEQ | BPF_K, 0, 1, SYS_unshare },
+                { BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ERRNO | EPERM },
+                { BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW },
+        };
+        struct sock_fprog program = { 4, insns };
+        struct launch launch;
+        int nrs[4];
+
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+        cr_assert_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+        cr_assert_lt(unshare(CLONE_FILES), 0);
+        cr_assert_eq(start((char *[]){ (char *)"true", NULL }, &everything, &launch), 0, "%s", launch.error);
+        launch_go(&launch);
+        cr_assert_gt(serve(launch.listener_fd, nrs, 4), 3);
+        cr_assert_eq(wait_for(launch.pid), 0);
+        launch_deinit(&launch);
 }
 
 Test(launch, commands_that_cannot_be_executed) {
