@@ -26,11 +26,13 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/close_range.h>
+#include <linux/futex.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,8 +56,9 @@
 extern char **environ;
 
 /*
- * Looks at `go` before giving up, when a parent was killed between two lines: about ten seconds on current
- * processors. The child cannot ask a clock, that might be a call.
+ * Looks at `go` before giving up, where the kernel does not tell the child that its parent was killed
+ * between two lines: about ten seconds on an idle processor. The child cannot ask a clock, that might be a
+ * call.
  */
 #define GO_LOOKS (UINT64_C(1) << 28)
 
@@ -80,7 +83,41 @@ struct launch_memory {
         int no_new_privs;
         int outcome; /* of find_program() */
         char path[PATH_MAX];
+
+        /* A list of one robust futex that the parent owns: whatever ends the parent, the kernel then writes
+         * FUTEX_OWNER_DIED, where the child can see it without a call. */
+        struct robust_list_head owned;
+        struct robust_list link;
+        _Atomic uint32_t owner; /* 0: not in use */
 };
+
+static void own(struct launch *launch) {
+        struct launch_memory *memory = launch->memory;
+
+        if (syscall(SYS_get_robust_list, 0, &launch->robust_list, &launch->robust_size) < 0)
+                return;
+        memory->owned.list.next = &memory->link;
+        memory->owned.futex_offset =
+                (long)offsetof(struct launch_memory, owner) - (long)offsetof(struct launch_memory, link);
+        memory->link.next = &memory->owned.list;
+        atomic_store(&memory->owner, (uint32_t)syscall(SYS_gettid));
+        launch->owns = syscall(SYS_set_robust_list, &memory->owned, sizeof(memory->owned)) == 0;
+        if (!launch->owns)
+                atomic_store(&memory->owner, 0);
+}
+
+/* The list of the C library is in its place again. The child may still look: owner stays as it is. */
+static void disown(struct launch *launch) {
+        if (launch->owns)
+                syscall(SYS_set_robust_list, launch->robust_list, launch->robust_size);
+        launch->owns = false;
+}
+
+static bool is_orphan(struct launch_memory *memory, uint64_t looks) {
+        uint32_t owner = atomic_load_explicit(&memory->owner, memory_order_relaxed);
+
+        return owner ? owner & FUTEX_OWNER_DIED : looks >= GO_LOOKS;
+}
 
 /* ---- finding the program ---- */
 
@@ -222,7 +259,7 @@ __attribute__((noreturn, noinline)) static void child_run(struct plan *plan) {
         memory->listener = plan->options->listener ? r : -1;
         atomic_store(&memory->step, STEP_INSTALLED);
         for (uint64_t i = 0; !atomic_load_explicit(&memory->go, memory_order_acquire); i++) {
-                if (i == GO_LOOKS)
+                if (is_orphan(memory, i))
                         __builtin_trap();
 #if defined(__x86_64__) || defined(__i386__)
                 __builtin_ia32_pause();
@@ -387,6 +424,7 @@ int launch_start(const struct launch_options *options, struct launch *launch) {
         plan.shell_argv = shell_arguments(launch->path, options->argv);
         if (!plan.shell_argv)
                 return error_origin(-ENOMEM);
+        own(launch);
         plan.memory = launch->memory;
         plan.path = launch->path;
         if (options->filter)
@@ -426,9 +464,11 @@ int launch_start(const struct launch_options *options, struct launch *launch) {
 
 void launch_go(struct launch *launch) {
         atomic_store_explicit(&launch->memory->go, 1, memory_order_release);
+        disown(launch);
 }
 
 void launch_abort(struct launch *launch) {
+        disown(launch);
         launch->listener_fd = fd_close(launch->listener_fd);
         if (launch->pid <= 0)
                 return;
@@ -450,6 +490,7 @@ int launch_executed(struct launch *launch) {
 }
 
 void launch_deinit(struct launch *launch) {
+        disown(launch);
         launch->listener_fd = fd_close(launch->listener_fd);
         if (launch->memory)
                 munmap(launch->memory, sizeof(*launch->memory));

@@ -47,6 +47,11 @@ struct launch {
         bool killable;   /* WAIT_KILLABLE_RECV is in force */
         bool no_new_privs;
         struct launch_memory *memory;
+        /* The kernel's list of our robust futexes is launch.c's while the child waits; this is the C
+         * library's. */
+        bool owns;
+        void *robust_list;
+        size_t robust_size;
         char *path;                   /* what is executed */
         char error[LAUNCH_ERROR_MAX]; /* a sentence for LAUNCH_E_* and execve failures */
 };

@@ -132,6 +132,27 @@ Test(launch, a_listener_that_is_closed_leaves_nobody_waiting) {
         }
 }
 
+/* The launcher is killed between two lines. Who has a copy of the pipe's end is alive. */
+Test(launch, a_child_whose_launcher_is_killed_does_not_wait) {
+        int ends[2];
+        char byte;
+        pid_t launcher;
+
+        cr_assert_eq(pipe(ends), 0);
+        launcher = fork();
+        if (launcher == 0) {
+                struct launch launch;
+
+                if (start((char *[]){ (char *)"true", NULL }, &everything, &launch) == 0)
+                        kill(getpid(), SIGKILL);
+                _exit(1);
+        }
+        close(ends[1]);
+        cr_assert_eq(wait_for(launcher), SIGKILL);
+        cr_assert_eq(read(ends[0], &byte, 1), 0);
+        close(ends[0]);
+}
+
 /* As in a container under docker's default profile. */
 Test(launch, where_unshare_is_refused) {
         struct sock_filter insns[] = {
