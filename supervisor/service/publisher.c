@@ -27,9 +27,10 @@
 #include "supervisor/service/published.h"
 #include "supervisor/service/registry.h"
 
-#define SHARE   64                 /* rows, and occurrences, of one session before the next has its turn */
-#define TURN_NS UINT64_C(50000000) /* of a tick: 50 ms */
-#define LOOK_NS 10000000           /* how often outlets are asked whether their peers have all: 10 ms */
+#define SHARE                64 /* rows, and occurrences, of one session before the next has its turn */
+#define TURN_NS              UINT64_C(50000000) /* of a tick: 50 ms */
+#define SHARES_BEFORE_CHANGE 1000     /* of a session that is to become another; a flood would have no end */
+#define LOOK_NS              10000000 /* how often outlets are asked whether their peers have all: 10 ms */
 
 enum command_kind {
         COMMAND_BEGIN,
@@ -246,15 +247,15 @@ static void on_new_outlet(void *data, struct outlet *outlet) {
 /* What was counted until now goes out as what it was counted for; calls while that happens may do so twice.
  */
 static void change(struct publisher *publisher, struct published *published, struct published_state *state) {
-        if (state->all != published->source.all) {
-                if (state->all)
-                        session_stream(published->session, publisher->limits.event_bytes);
-                published_look(published, uv_hrtime(), 0, true);
-                while (give_occurrences(publisher, published, SHARE) +
-                       give_rows(publisher, published, SHARE))
-                        ;
-                publisher->streams_change = true;
-        }
+        size_t n = 1;
+
+        if (state->all && !published->source.all)
+                session_stream(published->session, publisher->limits.event_bytes);
+        /* What there is already belongs to the mode and profile that the session had. */
+        published_look(published, uv_hrtime(), 0, true);
+        for (unsigned i = 0; i < SHARES_BEFORE_CHANGE && n > 0; i++)
+                n = give_occurrences(publisher, published, SHARE) + give_rows(publisher, published, SHARE);
+        publisher->streams_change |= state->all != published->source.all;
         published_become(published, state);
         give(publisher, published, PUBLICATION_BEGIN, NULL, 0, NULL);
 }

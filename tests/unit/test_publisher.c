@@ -36,7 +36,7 @@ static struct {
         uint64_t calls[SESSIONS_MAX + 1]; /* of ROWs, by number of the session */
         uint64_t events, lost, received_at_end;
         char profile[64];
-        enum wire_mode mode;
+        enum wire_mode mode, row_mode;
         uint64_t last_number;
 } seen;
 
@@ -56,6 +56,7 @@ static void on_take(struct outlet *outlet, const struct publication *publication
         case PUBLICATION_ROW:
                 cr_assert_eq(publication->event->source, publication->source->number);
                 seen.n_rows++;
+                seen.row_mode = publication->source->mode;
                 seen.calls[publication->source->number] += publication->event->count;
                 if (publication->source->number > 1)
                         seen.flood = seen.calls[1];
@@ -332,6 +333,25 @@ Test(publisher, a_change_is_told) {
         UNTIL(seen.n_begins == 2);
         cr_expect_str_eq(seen.profile, "strict.json");
         cr_expect_eq(seen.mode, WIRE_MODE_ENFORCE);
+        stop();
+        forget(one);
+}
+
+/* Whether a call was refused depends on the mode that it was made in. */
+Test(publisher, what_came_before_a_change_is_told_before_it) {
+        struct registered *one;
+
+        start();
+        one = session(1, WIRE_MODE_RECORD, false);
+        UNTIL(seen.n_begins == 1);
+        hold();
+        calls(one, SYS_getppid, 3);
+        one->mode = WIRE_MODE_ENFORCE;
+        publisher_change(publisher, one);
+        let_go();
+        UNTIL(seen.n_begins == 2 && seen.n_rows == 1);
+        cr_expect_eq(seen.row_mode, WIRE_MODE_RECORD);
+        cr_expect_eq(seen.calls[1], 3);
         stop();
         forget(one);
 }
