@@ -197,6 +197,19 @@ static void release_descriptors(struct supervision *supervision) {
                 closedir(folder);
 }
 
+/* A service may let us wait. There is no program yet that signals would be for: they are for us. */
+static int greet(struct supervision *supervision, const struct peer_options *options) {
+        sigset_t blocked;
+        int r;
+
+        if (!options->service)
+                return error_trace(peer_start(&supervision->peer, options));
+        sigprocmask(SIG_SETMASK, &supervision->job.mask, &blocked);
+        r = peer_start(&supervision->peer, options);
+        sigprocmask(SIG_SETMASK, &blocked, NULL);
+        return error_trace(r);
+}
+
 /* A service that was just ending has a successor soon. */
 static int hand_over(struct supervision *supervision, const struct peer_options *options) {
         struct peer *peer = &supervision->peer;
@@ -237,7 +250,7 @@ static int start(struct supervision *supervision) {
                 .mask = &supervision->job.mask,
                 .on_child = &supervision->job.on_child,
         };
-        int r = peer_start(&supervision->peer, &peer_options);
+        int r = greet(supervision, &peer_options);
 
         if (r) {
                 free(label);

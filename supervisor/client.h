@@ -30,6 +30,6 @@ struct client_options {
  * by then. 0 or -errno: fd is closed and on_closed is not called. */
 int client_new(const struct client_options *options, int fd);
 
-/* Ends all connections of a list, whatever is on its way; their sessions go on. The loop runs once more
- * before the registry is freed. */
+/* Ends all connections of a list, whatever is on its way; their sessions go on, and who has handed nothing
+ * over yet is told to ask a successor. The loop runs once more before the registry is freed. */
 void client_end_all(struct client *all);

@@ -5,7 +5,8 @@ others, reloads, restarts, replacements and SIGKILL.   tests/storm.py [--seconds
 
 For sanitizers (BUILD is build/dev or build/tsan) and for finding what no single test asks for; not part of the tests,
 since what happens is a matter of luck. --calm leaves out what changes a program's fate (close, change of mode): then
-programs must end as they do natively, but for starts that a SIGKILL of the service hits. Exit 1: something is wrong, and
+programs must end as they do natively, but for starts, and opens under the policy, that a SIGKILL of the service hits
+(docs/SERVICE.md; of the latter one run in many shows one). Exit 1: something is wrong, and
 the folder with all logs is kept.
 """
 

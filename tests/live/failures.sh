@@ -197,6 +197,36 @@ limited "$callgate" record --merge -o old.json -- true >/dev/null 2>err.text
 same "merging into an allowing profile" 0 $? err.text
 same "files beside it" "" "$(find . -maxdepth 1 -name '.old*')"
 
+# ---- a service that takes the connection and says nothing ----
+for signal in INT TERM; do
+  rm -f listens heard silent.sock
+  python3 - <<'P' &
+import socket
+service = socket.socket(socket.AF_UNIX)
+service.bind("silent.sock")
+service.listen(1)
+open("listens", "w").close()
+peer = service.accept()[0]
+peer.recv(1)
+open("heard", "w").close()
+while peer.recv(4096):
+    pass
+P
+  silent=$!
+  until_true test -e listens || fail "no silent service"
+  # Whoever is started in the background of a script ignores interrupts.
+  env --default-signal=INT "$callgate" record -o silent.json --supervisor silent.sock -- touch silent.ran >/dev/null 2>err.text &
+  asking=$!
+  until_true test -e heard || fail "the silent service hears nothing" err.text
+  kill -"$signal" "$asking"
+  wait "$asking"
+  status=$?
+  same "$signal ends the wait for a silent service" "$signal" "$(kill -l $status)" err.text
+  same "$signal: nobody has run out of patience" "" "$(cat err.text)"
+  wait "$silent"
+  if [ -e silent.ran ]; then fail "$signal: the program ran"; else pass; fi
+done
+
 # ---- a full disk ----
 if is_root && mkdir tiny && mount -t tmpfs -o size=64k tmpfs tiny 2>/dev/null; then
   echo old >tiny/profile
